@@ -1,0 +1,1 @@
+"""Solvers: agents that own roles and improve a policy by steps."""

@@ -1,0 +1,1 @@
+"""Dashboards: pages that read run directories."""

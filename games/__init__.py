@@ -1,0 +1,1 @@
+"""Games: where agents meet."""

@@ -1,0 +1,1 @@
+"""Extensive-form games as arrays."""

@@ -1,0 +1,1 @@
+"""Mechanisms: rules that a designer chooses, as pure functions on arrays."""

@@ -1,0 +1,1 @@
+"""The kernel: knows protocols and names, imports no concrete game, agent or mechanism."""

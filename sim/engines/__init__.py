@@ -1,0 +1,1 @@
+"""Engines that host games for the kernel."""

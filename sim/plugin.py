@@ -1,0 +1,95 @@
+"""Plugin descriptors: what the registry knows about a game, agent, mechanism, metric or engine.
+
+A descriptor is light: it names its settings model and, as a string, the function that builds the
+real thing.  Importing a descriptor module must not import numba, polars, torch, streamlit or mesa;
+the target is imported when a run is built.  Every entry point of the groups ``equilibria.games``,
+``.agents``, ``.mechanisms``, ``.metrics``, ``.engines`` and ``.pages`` refers to one ``Plugin``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from equilibria.sim.errors import MissingExtra, PluginError
+
+Kind = Literal["game", "agent", "mechanism", "metric", "engine", "page"]
+KINDS: tuple[Kind, ...] = ("game", "agent", "mechanism", "metric", "engine", "page")
+
+
+def group(kind: Kind) -> str:
+    """Return the entry-point group of a kind, for example ``"equilibria.games"``."""
+    return f"equilibria.{kind}s"
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, unknown keys refused, NaN and infinity refused.
+
+    Every field carries ``Field(description=..., ge=..., ...)``: ``describe`` and the documentation
+    are made from it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class NoSettings(Settings):
+    """Settings of a plugin without parameters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugin:
+    """Description of one part that scenarios name with ``use``.
+
+    Attributes:
+        kind: What it is.
+        name: Registry name in snake_case, unique within its kind.
+        summary: One sentence for ``list``.
+        target: ``"package.module:attribute"`` of the build function.  Signatures by kind:
+            game ``build(settings, *, seeds) -> game``;
+            agent ``build(settings, *, game, roles, seeds, budget) -> Solver | Agent``;
+            mechanism ``build(settings) -> Mechanism``; metric ``build(settings) -> Metric``;
+            engine ``build(context: EngineContext) -> Engine``; page: see dashboards.
+        settings: Model of ``params``.
+        engines: Engine names this part works with.  A game lists the engines that can host it, the
+            first one being its default; empty means every engine.
+        requires: Extra that must be installed (``"learn"``, ``"mesa"``...), empty for the base.
+        modules: Import names that prove that the extra is present.
+        reference: Source (paper, equation) shown by ``describe``.
+        produces: For agents: ``"solver"`` (owns roles and learns) or ``"agent"`` (acts).
+    """
+
+    kind: Kind
+    name: str
+    summary: str
+    target: str
+    settings: type[Settings] = NoSettings
+    engines: tuple[str, ...] = ()
+    requires: str = ""
+    modules: tuple[str, ...] = ()
+    reference: str = ""
+    produces: str = ""
+
+    def check_extra(self) -> None:
+        """Raise ``MissingExtra`` when the optional dependency is absent; imports nothing."""
+        for module in self.modules:
+            if importlib.util.find_spec(module) is None:
+                raise MissingExtra(f"{self.kind} {self.name!r}", self.requires)
+
+    def load(self) -> Callable[..., Any]:
+        """Import and return the build function.
+
+        Raises:
+            MissingExtra: If an optional dependency is absent.
+            PluginError: If the module or attribute cannot be imported; the cause is chained.
+        """
+        self.check_extra()
+        module, _, attribute = self.target.partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
+        except (ImportError, AttributeError) as error:
+            raise PluginError(f"{self.kind} {self.name!r}: cannot import {self.target!r}: {error}") from error

@@ -1,0 +1,1 @@
+"""Scenarios: reading, validating and resolving them."""
