@@ -1,1 +1,42 @@
-"""Extensive-form games as arrays."""
+"""Extensive-form games as arrays; names are resolved on first use."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HERE = "equilibria.games.extensive"
+_PUBLIC: dict[str, str] = {
+    "BehaviouralPolicy": f"{_HERE}.policy:BehaviouralPolicy",
+    "ExtensiveGame": f"{_HERE}.arrays:ExtensiveGame",
+    "GameArrays": f"{_HERE}.arrays:GameArrays",
+    "GameBuilder": f"{_HERE}.builder:GameBuilder",
+    "HistoryGame": f"{_HERE}.history:HistoryGame",
+    "behavioural": f"{_HERE}.policy:behavioural",
+    "best_response": f"{_HERE}.values:best_response",
+    "expected_values": f"{_HERE}.values:expected_values",
+    "exploitability": f"{_HERE}.values:exploitability",
+    "gains": f"{_HERE}.values:gains",
+    "gradient": f"{_HERE}.values:gradient",
+    "history": f"{_HERE}.openspiel:history",
+    "load_efg": f"{_HERE}.efg:load_efg",
+    "load_nfg": f"{_HERE}.nfg:load_nfg",
+    "nash_conv": f"{_HERE}.values:nash_conv",
+    "openspiel": f"{_HERE}.openspiel:openspiel",
+    "random_policy": f"{_HERE}.policy:random_policy",
+    "realisation_plan": f"{_HERE}.policy:realisation_plan",
+    "uniform_policy": f"{_HERE}.policy:uniform_policy",
+}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        module, _, attribute = _PUBLIC[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+    raise AttributeError(f"module {_HERE!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
