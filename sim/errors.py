@@ -12,6 +12,7 @@
     |  |- ImperfectRecall (ValueError)   an infoset joins different own histories
     |  |- GameTooLarge                   the game exceeds the node or memory limit
     |  |- UnsupportedGame (ValueError)   the engine cannot host this kind of game
+    |  |- GameFileError (ValueError)     a game file cannot be read; has file, line and column
     |  `- IllegalAction (ValueError)     an action is outside the legal set
     |- SolverError
     |  |- NotConverged                   an iteration limit was reached before the tolerance
@@ -127,6 +128,21 @@ class GameTooLarge(GameError):
 
 class UnsupportedGame(GameError, ValueError):
     """An engine cannot host this kind of game."""
+
+
+class GameFileError(GameError, ValueError):
+    """A game file cannot be read.
+
+    Attributes:
+        file: Path as the user gave it.
+        line: 1-based line, 0 when the error has no position.
+        column: 1-based column, 0 when the error has no position.
+    """
+
+    def __init__(self, file: str, message: str, *, line: int = 0, column: int = 0) -> None:
+        self.file, self.line, self.column = file, line, column
+        place = f"{file}:{line}:{column}" if line else file
+        super().__init__(f"{place}: {message}")
 
 
 class IllegalAction(GameError, ValueError):
