@@ -1,0 +1,266 @@
+"""What a stored run is about, in the words that tables, sentences and pages need.
+
+The manifest and the summary are read leniently: a damaged or older run shows what it has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import polars as pl
+
+from equilibria.sim.errors import UnknownName, unknown_name
+
+Direction = Literal["lower", "higher", "none"]
+
+# Quantities that are distances: not negative, 0 at the goal, best read on a log axis.
+_DISTANCES = ("exploitability", "nash_conv", "nashconv", "regret", "gap", "distance", "residual", "error")
+_PLURAL = {"iteration": "iterations", "period": "periods", "episode": "episodes", "update": "updates"}
+
+
+class RunLike(Protocol):
+    """The part of ``sim.store.Run`` that the analysis reads."""
+
+    @property
+    def path(self) -> Path: ...  # noqa: D102
+    @property
+    def manifest(self) -> Any: ...  # noqa: D102
+    @property
+    def status(self) -> Any: ...  # noqa: D102
+    @property
+    def summary(self) -> Any: ...  # noqa: D102
+    @property
+    def certificate(self) -> Any: ...  # noqa: D102
+    def metrics(self) -> pl.LazyFrame: ...  # noqa: D102
+    def tables(self) -> list[str]: ...  # noqa: D102
+    def table(self, name: str) -> pl.LazyFrame: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Identity and progress of a run.
+
+    Attributes:
+        name: Scenario name.
+        state: ``running``, ``complete``, ``failed``, ``interrupted`` or ``unknown``.
+        unit: Word for one unit of progress, for example ``"iteration"``.
+        done: Units done.
+        budget: Units asked for, 0 when unknown.
+        seed: Root seed, ``None`` when unknown.
+        game: Registry name and parameters of the game as one phrase.
+        resolved: Resolved scenario.
+        plan_hash: Hash of the plan, empty when unknown.
+    """
+
+    name: str
+    state: str
+    unit: str
+    done: int
+    budget: int
+    seed: int | None
+    game: str
+    resolved: Mapping[str, Any]
+    plan_hash: str
+
+    def progress(self) -> str:
+        """Say how far the run is, for example ``1,000 of 1,000 iterations``."""
+        words = plural(self.unit)
+        return f"{self.done:,} of {self.budget:,} {words}" if self.budget else f"{self.done:,} {words}"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFacts:
+    """How a metric is read.
+
+    Attributes:
+        name: Metric name.
+        unit: Unit of its values, empty when unknown.
+        direction: Which direction is better.
+        log: Whether a log axis suits it.
+    """
+
+    name: str
+    unit: str
+    direction: Direction
+    log: bool
+
+    @property
+    def label(self) -> str:
+        """Name and unit for an axis."""
+        return f"{self.name} [{self.unit}]" if self.unit else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class FinalValue:
+    """Last value of one metric and key.
+
+    Attributes:
+        metric: Metric name.
+        key: Sub-key, empty for scalars.
+        unit: Unit (iteration, period ...) at which it was recorded.
+        value: The value.
+    """
+
+    metric: str
+    key: str
+    unit: int
+    value: float
+
+
+def plural(unit: str) -> str:
+    """Return the plural of a progress unit."""
+    return _PLURAL.get(unit, f"{unit}s" if unit and not unit.endswith("s") else unit or "units")
+
+
+def facts(run: RunLike) -> Facts:
+    """Collect identity and progress of a run."""
+    manifest, status = _mapping(run.manifest), _mapping(run.status)
+    resolved = resolved_scenario(run)
+    settings = _mapping(resolved.get("run"))
+    done = _first(status, ("unit", "units", "reached", "at"), 0)
+    unit = _first(status, ("unit_name", "units_name"), None) or _first(manifest, ("unit", "unit_name"), None)
+    seed = _first(manifest, ("seed",), settings.get("seed"))
+    return Facts(
+        name=str(resolved.get("name") or manifest.get("name") or run.path.name),
+        state=str(_first(status, ("state", "status"), "unknown")),
+        unit=unit if isinstance(unit, str) else "unit",
+        done=int(done) if isinstance(done, (int, float)) else 0,
+        budget=int(settings.get("budget") or manifest.get("budget") or 0),
+        seed=seed if isinstance(seed, int) else None,
+        game=game_phrase(resolved),
+        resolved=resolved,
+        plan_hash=str(_first(manifest, ("plan_hash", "hash"), "")),
+    )
+
+
+def resolved_scenario(run: RunLike) -> Mapping[str, Any]:
+    """Return the resolved scenario from a run's manifest, empty if it is missing."""
+    manifest = _mapping(run.manifest)
+    return _mapping(_first(manifest, ("resolved", "scenario", "plan"), {}))
+
+
+def game_phrase(resolved: Mapping[str, Any]) -> str:
+    """Name the game and its parameters, for example ``openspiel(name=leduc_poker)``."""
+    game = _mapping(resolved.get("game"))
+    params = _mapping(game.get("params"))
+    inner = ", ".join(f"{k}={v}" for k, v in params.items() if v is not None)
+    return f"{game.get('use', 'unknown game')}({inner})" if inner else str(game.get("use", "unknown game"))
+
+
+def agents_phrase(resolved: Mapping[str, Any]) -> str:
+    """Name the agents of a scenario, for example ``vad_cfr``."""
+    entries = resolved.get("agents")
+    names = [str(_mapping(a).get("use", "?")) for a in entries] if isinstance(entries, Sequence) else []
+    return ", ".join(names)
+
+
+def final_values(run: RunLike, *, at: int | None = None) -> list[FinalValue]:
+    """Return the last value of every metric and key, in the order in which they were first recorded.
+
+    Args:
+        run: The run.
+        at: Use the last record at or before this unit instead of the last one.
+    """
+    rows = run.metrics()
+    if at is not None:
+        rows = rows.filter(pl.col("unit") <= at)
+    frame = (
+        rows.group_by("metric", "key", maintain_order=True).agg(pl.col("unit").last(), pl.col("value").last()).collect()
+    )
+    return [FinalValue(str(m), str(k), int(u), float(v)) for m, k, u, v in frame.iter_rows()]
+
+
+def metric_facts(run: RunLike, name: str) -> MetricFacts:
+    """Return unit and direction of a metric as the run stored them, guessed from its name otherwise."""
+    stored = _stored_metric(run, name)
+    distance = any(word in name for word in _DISTANCES)
+    known: dict[object, Direction] = {"lower": "lower", "higher": "higher", "none": "none"}
+    direction = known.get(stored.get("direction"), "lower" if distance else "none")
+    certificate = _mapping(run.certificate)
+    unit = stored.get("unit")
+    if not isinstance(unit, str):
+        unit = str(certificate.get("unit", "")) if certificate.get("measure") == name else ""
+    return MetricFacts(name, unit, direction, log=distance and direction == "lower")
+
+
+def headline_metric(run: RunLike, values: Sequence[FinalValue]) -> str | None:
+    """Choose the metric that speaks for a run: the certified one, else the scenario's first, else the first."""
+    recorded = [v.metric for v in values]
+    measure = _mapping(run.certificate).get("measure")
+    wanted = [measure] if isinstance(measure, str) else []
+    entries = resolved_scenario(run).get("metrics")
+    if isinstance(entries, Sequence):
+        wanted += [str(_mapping(m).get("use")) for m in entries]
+    return next((name for name in wanted if name in recorded), recorded[0] if recorded else None)
+
+
+def require_metric(name: str, values: Sequence[FinalValue]) -> str:
+    """Return ``name`` if it was recorded.
+
+    Raises:
+        UnknownName: If it was not; the message lists or suggests recorded names.
+    """
+    recorded = list(dict.fromkeys(v.metric for v in values))
+    if name not in recorded:
+        raise unknown_name("recorded metric", name, recorded)
+    return name
+
+
+def certificate_sentence(run: RunLike) -> str:
+    """Return the certificate's sentence, or what to say without one."""
+    certificate = _mapping(run.certificate)
+    sentence = certificate.get("sentence")
+    if isinstance(sentence, str) and sentence:
+        return sentence
+    state = facts(run).state
+    if state == "complete":
+        return "This run has no certificate."
+    return f"No certificate: the run is {state}; a certificate is made when a run completes."
+
+
+def finite(value: object) -> float | None:
+    """Return ``value`` as a float if it is a finite number, else ``None``."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def _stored_metric(run: RunLike, name: str) -> Mapping[str, Any]:
+    for place in (_mapping(run.summary), _mapping(run.manifest)):
+        entries = _first(place, ("metric_info", "metrics"), None)
+        if isinstance(entries, Mapping) and isinstance(entries.get(name), Mapping):
+            return _mapping(entries[name])
+    return {}
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _first(source: Mapping[str, Any], names: Sequence[str], default: Any) -> Any:
+    return next((source[name] for name in names if source.get(name) is not None), default)
+
+
+__all__ = [
+    "Direction",
+    "Facts",
+    "FinalValue",
+    "MetricFacts",
+    "RunLike",
+    "UnknownName",
+    "agents_phrase",
+    "certificate_sentence",
+    "facts",
+    "final_values",
+    "finite",
+    "game_phrase",
+    "headline_metric",
+    "metric_facts",
+    "plural",
+    "require_metric",
+    "resolved_scenario",
+]
