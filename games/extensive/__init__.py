@@ -18,17 +18,17 @@ _PUBLIC: dict[str, str] = {
     "exploitability": f"{_HERE}.values:exploitability",
     "gains": f"{_HERE}.values:gains",
     "gradient": f"{_HERE}.values:gradient",
-    "history": f"{_HERE}.openspiel:history",
+    "openspiel_history": f"{_HERE}.spiel:openspiel_history",
     "load_efg": f"{_HERE}.efg:load_efg",
     "load_nfg": f"{_HERE}.nfg:load_nfg",
     "nash_conv": f"{_HERE}.values:nash_conv",
-    "openspiel": f"{_HERE}.openspiel:openspiel",
+    "openspiel": f"{_HERE}.spiel:openspiel",
     "random_policy": f"{_HERE}.policy:random_policy",
     "realisation_plan": f"{_HERE}.policy:realisation_plan",
     "uniform_policy": f"{_HERE}.policy:uniform_policy",
 }
 
-__all__ = sorted(_PUBLIC)
+__all__ = sorted(_PUBLIC)  # noqa: PLE0605 - a sorted list of literal names
 
 
 def __getattr__(name: str) -> Any:

@@ -17,8 +17,10 @@ import zipfile
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equilibria.games.extensive.arrays import ExtensiveGame, GameArrays
 from equilibria.games.extensive.convert import make_game
@@ -75,7 +77,7 @@ def write(stem: str, game: ExtensiveGame) -> None:
         handle, temporary = tempfile.mkstemp(prefix=f".{stem}.", suffix=".tmp", dir=place)
         try:
             with os.fdopen(handle, "wb") as out:
-                np.savez(out, **_pack(game))  # type: ignore[arg-type]
+                np.savez(out, allow_pickle=False, **_pack(game))
             os.replace(temporary, place / f"{stem}.npz")
         except BaseException:
             os.unlink(temporary)
@@ -84,9 +86,10 @@ def write(stem: str, game: ExtensiveGame) -> None:
         _log.info("compiled game was not cached: %s", error)
 
 
-def _pack(game: ExtensiveGame) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def _pack(game: ExtensiveGame) -> dict[str, NDArray[Any]]:
     a = game.arrays
     flat_actions = np.array([x for ids in game.actions for x in ids], dtype=np.int64)
+    parts: list[NDArray[Any]]
     parts = [a.seq_off, a.iset_off, a.parent, a.first, a.nact, a.rowptr, a.col.ravel(), flat_actions.view(np.uint32)]
     header = {
         "format": FORMAT,
@@ -109,14 +112,14 @@ def _pack(game: ExtensiveGame) -> dict[str, np.ndarray]:  # type: ignore[type-ar
     }
 
 
-def _unpack(header: dict[str, object], words: np.ndarray, reals: np.ndarray, text: bytes) -> ExtensiveGame:  # type: ignore[type-arg]
+def _unpack(header: dict[str, Any], words: NDArray[Any], reals: NDArray[Any], text: bytes) -> ExtensiveGame:
     if header["format"] != FORMAT:
-        raise ValueError("other format")
-    for a in (words, reals):
-        a.flags.writeable = False
-    bounds = np.concatenate(([0], np.cumsum(header["sizes"]))).tolist()  # type: ignore[arg-type]
+        raise ValueError("written by another version")
+    for array in (words, reals):
+        array.flags.writeable = False
+    bounds = np.concatenate(([0], np.cumsum(header["sizes"]))).tolist()
     seq_off, iset_off, parent, first, nact, rowptr, col, flat = (words[lo:hi] for lo, hi in pairwise(bounds))
-    n, half = int(header["players"]), reals.size // 2  # type: ignore[call-overload]
+    n, half = header["players"], reals.size // 2
     arrays = GameArrays(
         players=n,
         seq_off=seq_off,
@@ -133,17 +136,16 @@ def _unpack(header: dict[str, object], words: np.ndarray, reals: np.ndarray, tex
     ends = np.concatenate(([0], np.cumsum(nact.astype(np.int64)))).tolist()
     count = len(ends) - 1
     names = header["action_names"]
-    low, high = header["utility"]  # type: ignore[misc]
     return make_game(
-        name=str(header["name"]),
+        name=header["name"],
         arrays=arrays,
         infostates=tuple(text.decode("utf-8", "surrogatepass").split(_SEPARATOR)) if count else (),
         actions=tuple(tuple(ids[lo:hi]) for lo, hi in pairwise(ends)),
-        action_names=tuple(tuple(x) for x in names) if names else ((),) * count,  # type: ignore[union-attr, attr-defined]
-        utility_min=float(low),  # type: ignore[has-type]
-        utility_max=float(high),  # type: ignore[has-type]
-        constant_sum=header["constant_sum"],  # type: ignore[arg-type]
-        nodes=int(header["nodes"]),  # type: ignore[call-overload]
-        terminals=int(header["terminals"]),  # type: ignore[call-overload]
-        content_hash=str(header["content_hash"]),
+        action_names=tuple(tuple(x) for x in names) if names else ((),) * count,
+        utility_min=header["utility"][0],
+        utility_max=header["utility"][1],
+        constant_sum=header["constant_sum"],
+        nodes=header["nodes"],
+        terminals=header["terminals"],
+        content_hash=header["content_hash"],
     )

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,7 +127,7 @@ def make_game(
     content_hash: str = "",
 ) -> ExtensiveGame:
     """Add index and content hash to the parts of a game."""
-    owner = np.repeat(np.arange(arrays.players), np.diff(arrays.iset_off.astype(np.int64))).tolist()
+    owner = np.repeat(np.arange(arrays.players), arrays.iset_off[1:] - arrays.iset_off[:-1]).tolist()
     index = {key: i for i, key in enumerate(zip(owner, infostates, strict=True))}
     if len(index) != len(infostates):
         raise InvalidValue(f"game {name!r} has two infosets of one player with the same name")
@@ -220,8 +221,10 @@ def _rows(
     return pointers.astype(np.uint64 if n * m >= 2**32 else np.uint32), col, val, cval
 
 
-def _frozen(a: NDArray[np.generic]) -> NDArray[np.generic]:
-    a = np.ascontiguousarray(a)
+_Array = TypeVar("_Array", bound=NDArray[Any])
+
+
+def _frozen(a: _Array) -> _Array:
     a.flags.writeable = False
     return a
 

@@ -210,12 +210,9 @@ def full_reach(seq_off, iset_off, parent, first, nact, pol, x):  # type: ignore[
 def values_and_responses(seq_off, iset_off, parent, first, nact, rowptr, col, val, x, g, values, responses):  # type: ignore[no-untyped-def]
     """Compute expected and best-response values of all players for realisation plans x.
 
-    Args:
-        seq_off, iset_off, parent, first, nact, rowptr, col, val: Arrays of the game.
-        x: float64 [S] realisation plans.
-        g: float64 [S] work space.
-        values: float64 [n] output: expected payoffs.
-        responses: float64 [n] output: best-response payoffs against the others' plans.
+    The first eight arguments are arrays of the game; x: float64 [S] realisation plans; g: float64 [S]
+    work space; values, responses: float64 [n] outputs, the expected payoffs and the best-response
+    payoffs against the others' plans.
     """
     for p in range(seq_off.shape[0] - 1):
         lo, hi = seq_off[p], seq_off[p + 1]
@@ -227,7 +224,7 @@ def values_and_responses(seq_off, iset_off, parent, first, nact, rowptr, col, va
 
 @kernel
 def normalise_sums(first, nact, sums, pol, ilo, ihi):  # type: ignore[no-untyped-def]
-    """pol = sums / sum(sums) at each infoset, uniform where the sum is not positive; arrays [S]."""
+    """Write pol = sums / sum(sums) at each infoset, uniform where the sum is not positive; arrays [S]."""
     for i in range(np.uint64(ilo), np.uint64(ihi)):
         start = np.uint64(first[i])
         count = np.uint64(nact[i])

@@ -94,7 +94,9 @@ class BehaviouralPolicy:
         import pyspiel
 
         if len(set(self.game.infostates)) != len(self.game.infostates):
-            raise InvalidValue(f"players of {self.game.name!r} share information state strings; OpenSpiel keys by string")
+            raise InvalidValue(
+                f"players of {self.game.name!r} share information state strings; OpenSpiel keys by string"
+            )
         a = self.game.arrays
         table = {}
         for i, text in enumerate(self.game.infostates):

@@ -1,0 +1,286 @@
+"""Games from OpenSpiel, walked once and flattened to merged sequence-form arrays.
+
+One depth-first walk with an explicit stack visits every history: a decision node looks its infoset up
+by (player, information state string), a chance node multiplies probabilities, a terminal appends
+its sequence tuple and returns to typed buffers.  Simultaneous-move games are made turn-based first.
+
+Cost: about 2 microseconds and at most 40 bytes per history; the result is cached on disk.
+Reference: Lanctot et al. (2019), OpenSpiel: a framework for reinforcement learning in games.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from equilibria.games.extensive import cache as disk
+from equilibria.games.extensive.arrays import ExtensiveGame
+from equilibria.games.extensive.convert import Infosets, Terminals, assemble
+from equilibria.sim.errors import (
+    GameError,
+    GameTooLarge,
+    ImperfectRecall,
+    InvalidValue,
+    UnsupportedGame,
+    unknown_name,
+)
+
+if TYPE_CHECKING:
+    from equilibria.games.extensive.history import HistoryGame, HistoryRecorder
+
+Recall: TypeAlias = Literal["error", "refine"]
+Progress: TypeAlias = Callable[[int], None]
+
+DEFAULT_MAX_NODES = 50_000_000
+_PROGRESS_EVERY = 1_000_000
+_CHANCE, _SIMULTANEOUS, _TERMINAL = -1, -2, -4
+_CHANCE_TOLERANCE = 1e-9
+
+
+def openspiel(
+    name_or_game: Any,
+    *,
+    recall: Recall = "error",
+    max_nodes: int = DEFAULT_MAX_NODES,
+    cache: bool = True,
+    progress: Progress | None = None,
+) -> ExtensiveGame:
+    """Compile an OpenSpiel game to arrays.
+
+    Args:
+        name_or_game: Game string such as ``"leduc_poker(players=3)"``, or a ``pyspiel.Game``.
+        recall: What to do when an infoset joins different own pasts: ``"error"``, or ``"refine"`` to
+            split it by the own sequence.  Refining is exact when the string merely drops irrelevant
+            own history (perfect-information games); otherwise the finer game is solved.  Games of
+            imperfect recall as they are: see ``openspiel_history``.
+        max_nodes: Largest number of histories to walk.
+        cache: Read and write the disk cache.
+        progress: Called with the number of histories visited, every 1e6 of them.
+
+    Returns:
+        The game; every array is read-only.
+
+    Raises:
+        UnknownName: If OpenSpiel has no such game.
+        UnsupportedGame: If the game is mean-field, samples chance, has no information state strings,
+            chance probabilities that do not sum to 1, or legal actions that differ inside an infoset.
+        ImperfectRecall: If ``recall="error"`` and an infoset joins different own pasts.
+        GameTooLarge: If there are more than ``max_nodes`` histories.
+        InvalidValue: If an argument or a terminal utility is out of range.
+
+    Example:
+        >>> openspiel("kuhn_poker").arrays.sequences
+        26
+    """
+    if recall not in ("error", "refine"):
+        raise InvalidValue(
+            f"recall must be 'error' or 'refine', got {recall!r}; for 'history' use openspiel_history(...)"
+        )
+    if max_nodes < 1:
+        raise InvalidValue(f"max_nodes must be at least 1, got {max_nodes!r}")
+    game = load(name_or_game)
+    shown = name_or_game if isinstance(name_or_game, str) else str(game)
+    key = disk.key("openspiel", str(game), recall)
+    if cache and (hit := disk.read(key)) is not None and hit.nodes <= max_nodes:
+        return replace(hit, name=shown)
+    built = _Walk(game, shown, recall=recall, max_nodes=max_nodes, progress=progress).run()
+    if cache:
+        disk.write(key, built)
+    return built
+
+
+def openspiel_history(
+    name_or_game: Any, *, max_nodes: int = DEFAULT_MAX_NODES, progress: Progress | None = None
+) -> HistoryGame:
+    """Compile an OpenSpiel game to history-level arrays; imperfect recall is allowed.
+
+    The sequence numbers agree with those of ``openspiel`` when the game has perfect recall.
+
+    Args:
+        name_or_game: Game string or ``pyspiel.Game``.
+        max_nodes: Largest number of histories to walk.
+        progress: Called with the number of histories visited, every 1e6 of them.
+
+    Raises:
+        UnknownName, UnsupportedGame, GameTooLarge, InvalidValue: As ``openspiel``.
+    """
+    from equilibria.games.extensive.history import HistoryRecorder
+
+    game = load(name_or_game)
+    shown = name_or_game if isinstance(name_or_game, str) else str(game)
+    recorder = HistoryRecorder(int(game.num_players()))
+    walk = _Walk(game, shown, recall="history", max_nodes=max_nodes, progress=progress, recorder=recorder)
+    walk.collect()
+    return recorder.build(shown, walk.infosets, walk.terminals)
+
+
+def load(name_or_game: Any) -> Any:
+    """Return a turn-based ``pyspiel.Game`` that the engine can host."""
+    import pyspiel
+
+    game = name_or_game
+    if isinstance(name_or_game, str):
+        short = name_or_game.split("(", 1)[0].strip()
+        if short.startswith("python_"):
+            importlib.import_module("open_spiel.python.games")  # registers the games written in Python
+        names = pyspiel.registered_names()
+        if short not in names:
+            raise unknown_name("OpenSpiel game", short, names)
+        try:
+            game = pyspiel.load_game(name_or_game)
+        except (pyspiel.SpielError, RuntimeError, ValueError, TypeError) as error:
+            raise UnsupportedGame(f"OpenSpiel cannot load {name_or_game!r}: {str(error).strip()}") from error
+    if not hasattr(game, "new_initial_state"):
+        raise InvalidValue(f"expected an OpenSpiel game string or pyspiel.Game, got {type(name_or_game).__name__}")
+    kind = game.get_type()
+    if kind.dynamics == pyspiel.GameType.Dynamics.MEAN_FIELD:
+        raise UnsupportedGame(f"{game} is a mean-field game; the extensive engine needs a finite game tree")
+    if kind.chance_mode == pyspiel.GameType.ChanceMode.SAMPLED_STOCHASTIC:
+        raise UnsupportedGame(f"{game} samples its chance events; the extensive engine needs explicit chance nodes")
+    if kind.dynamics == pyspiel.GameType.Dynamics.SIMULTANEOUS:
+        game = pyspiel.convert_to_turn_based(game)
+    if not game.get_type().provides_information_state_string:
+        raise UnsupportedGame(f"{game} provides no information state strings")
+    return game
+
+
+class _Walk:
+    """State of one walk; nothing escapes before it is complete."""
+
+    def __init__(
+        self,
+        game: Any,
+        name: str,
+        *,
+        recall: str,
+        max_nodes: int,
+        progress: Progress | None,
+        recorder: HistoryRecorder | None = None,
+    ) -> None:
+        self.game, self.name, self.recall, self.max_nodes = game, name, recall, max_nodes
+        self.progress, self.recorder = progress, recorder
+        self.players = int(game.num_players())
+        self.infosets, self.terminals = Infosets(self.players), Terminals(self.players)
+        self.nodes = 0
+        # per player: text (or (text, own sequence) when refining) -> (parent, actions, ((action, sequence) reversed))
+        self._known: list[dict[Any, tuple[int, list[int], list[tuple[int, int]]]]] = [{} for _ in range(self.players)]
+
+    def run(self) -> ExtensiveGame:
+        self.collect()
+        if self.recall == "refine":
+            self._name_refined()
+        return assemble(self.name, self.infosets, self.terminals, nodes=self.nodes)
+
+    def collect(self) -> None:
+        import pyspiel
+
+        try:
+            self._collect()
+        except (pyspiel.SpielError, RuntimeError) as error:
+            raise GameError(f"OpenSpiel failed while {self.name!r} was walked: {str(error).strip()}") from error
+
+    def _collect(self) -> None:
+        """Visit every history in depth-first preorder; children in the order of their actions."""
+        known, refine, any_recall = self._known, self.recall == "refine", self.recall == "history"
+        seq_out, util_out = self.terminals.sequences.extend, self.terminals.utilities.extend
+        prob_out, record = self.terminals.chance.append, self.recorder.add if self.recorder else None
+        limit = self.max_nodes
+        stack: list[tuple[Any, tuple[int, ...], float, int, int]]
+        stack = [(self.game.new_initial_state(), (0,) * self.players, 1.0, -1, -1)]
+        pop, push = stack.pop, stack.append
+        nodes, watch = 0, min(limit, _PROGRESS_EVERY)
+        while stack:
+            state, seqs, prob, above, edge = pop()
+            if nodes >= watch:
+                watch = self._checkpoint(nodes)
+            player = state.current_player()
+            if record is not None:
+                record(above, edge, player, prob, state)
+            if player >= 0:
+                text, own = state.information_state_string(player), seqs[player]
+                key = (text, own) if refine else text
+                actions = state.legal_actions()
+                entry = known[player].get(key)
+                if entry is None:
+                    entry = self._register(player, key, text, actions, own)
+                elif entry[1] != actions:
+                    raise self._differing_actions(player, text, entry[1], actions)
+                elif entry[0] != own and not any_recall:
+                    raise self._imperfect_recall(player, text)
+                before, after = seqs[:player], seqs[player + 1 :]
+                moves = entry[2]
+                for action, seq in moves[:-1]:
+                    push((state.child(action), (*before, seq, *after), prob, nodes, seq))
+                action, seq = moves[-1]
+                state.apply_action(action)  # the node itself is done with: its state becomes the first child
+                push((state, (*before, seq, *after), prob, nodes, seq))
+            elif player == _TERMINAL:
+                seq_out(seqs)
+                util_out(state.returns())
+                prob_out(prob)
+            elif player == _CHANCE:
+                outcomes = state.chance_outcomes()
+                if abs(math.fsum(q for _, q in outcomes) - 1.0) > _CHANCE_TOLERANCE:
+                    raise self._bad_chance(state, outcomes)
+                for action, q in reversed(outcomes):
+                    push((state.child(action), seqs, prob * q, nodes, -1))
+            else:
+                raise UnsupportedGame(f"{self.name!r} has a node of player {player}, expected a sequential game")
+            nodes += 1
+        self.nodes = nodes
+
+    def _register(
+        self, player: int, key: Any, text: str, actions: list[int], own: int
+    ) -> tuple[int, list[int], list[tuple[int, int]]]:
+        if not actions:
+            raise UnsupportedGame(f"{self.name!r}: player {player} has no legal action at infoset {text!r}")
+        first = self.infosets.add(player, text, tuple(actions), own)
+        moves = [(a, first + i) for i, a in enumerate(actions)]
+        entry = (own, actions, moves[::-1])
+        self._known[player][key] = entry
+        return entry
+
+    def _checkpoint(self, nodes: int) -> int:
+        """Enforce the node limit, report progress; return the count at which to look again."""
+        if nodes >= self.max_nodes:
+            ended = len(self.terminals.chance)
+            held = ended * (12 * self.players + 8) / 2**20
+            raise GameTooLarge(
+                f"game {self.name!r} has more than {nodes} histories (max_nodes={self.max_nodes}; {ended} terminals "
+                f"so far hold {held:.0f} MiB, arrays need about {ended * self.players * (4 * self.players + 12)} bytes "
+                "for them); raise max_nodes or choose a smaller game"
+            )
+        if self.progress is not None:
+            self.progress(nodes)
+        return min(self.max_nodes, nodes + _PROGRESS_EVERY)
+
+    def _name_refined(self) -> None:
+        """Make infoset names unique again where one string was split by own sequence."""
+        info = self.infosets
+        seen: dict[tuple[int, str], int] = {}
+        for p, text in zip(info.owner, info.text, strict=True):
+            seen[p, text] = seen.get((p, text), 0) + 1
+        for i, (p, text) in enumerate(zip(info.owner, info.text, strict=True)):
+            if seen[p, text] > 1:
+                info.text[i] = f"{text} [own sequence {info.parent[i]}]"
+
+    def _imperfect_recall(self, player: int, text: str) -> ImperfectRecall:
+        return ImperfectRecall(
+            f"game {self.name!r} has imperfect recall at infoset {text!r} of player {player}: histories with different "
+            "own pasts share it; pass recall='refine' to split it, or openspiel_history(...) to keep it"
+        )
+
+    def _differing_actions(self, player: int, text: str, known: list[int], now: list[int]) -> UnsupportedGame:
+        return UnsupportedGame(
+            f"game {self.name!r}: infoset {text!r} of player {player} has legal actions {known} in one history "
+            f"and {now} in another; they must agree"
+        )
+
+    def _bad_chance(self, state: Any, outcomes: list[tuple[int, float]]) -> UnsupportedGame:
+        total = math.fsum(q for _, q in outcomes)
+        return UnsupportedGame(
+            f"game {self.name!r}: chance probabilities sum to {total!r} after history {state.history()}; expected 1"
+        )
