@@ -142,7 +142,11 @@ class TableSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineContext:
-    """What the kernel hands to an engine's build function."""
+    """What the kernel hands to an engine's build function.
+
+    ``seeds`` is the run's seed tree (the same that ``Engine.start`` gets).  The game was built with
+    its child ``game``; engines build agent i with ``child("agent", i)`` and keep ``child("engine")``.
+    """
 
     game: Any
     game_plugin: Plugin
