@@ -11,7 +11,7 @@ from typing import Final
 from equilibria.sim.errors import Problem
 from equilibria.sim.scenario.models import MAX_MEMBERS
 from equilibria.sim.scenario.overrides import set_path
-from equilibria.sim.scenario.reader import Node
+from equilibria.sim.scenario.reader import Node, problem_at
 from equilibria.sim.scenario.resolve import resolve
 from equilibria.sim.types import JSON
 
@@ -47,10 +47,10 @@ def check_sweep(root: Node, problems: list[Problem]) -> None:
         return
     grid, seeds = sweep.value.get("grid"), sweep.value.get("seeds")
     if grid is None and seeds is None:
-        problems.append(Problem(*sweep.place, "sweep", "has neither grid nor seeds; add one of them or remove it"))
+        problems.append(problem_at(sweep.place, "sweep", "has neither grid nor seeds; add one of them or remove it"))
         return
     if grid is not None and not grid.value:
-        problems.append(Problem(*grid.place, "sweep.grid", "is empty; add `path: [values]` lines or remove it"))
+        problems.append(problem_at(grid.place, "sweep.grid", "is empty; add `path: [values]` lines or remove it"))
         return
     found = axes(root)
     if not _axes_are_sound(root, found, problems):
@@ -59,7 +59,7 @@ def check_sweep(root: Node, problems: list[Problem]) -> None:
     count = _count(seeds)
     if points * count > MAX_MEMBERS:
         text = f"the sweep has {points * count} members, the limit is {MAX_MEMBERS}; shorten the grid or the seeds"
-        problems.append(Problem(*sweep.place, "sweep", text))
+        problems.append(problem_at(sweep.place, "sweep", text))
         return
     _check_points(root, found, points, problems)
 
@@ -76,20 +76,20 @@ def _axes_are_sound(root: Node, found: Mapping[str, list[Node]], problems: list[
         place, key = keys[path], f"sweep.grid.{path}"
         fixed = next((f for f in FIXED if path == f or path.startswith(f"{f}.")), None)
         if fixed is not None:
-            problems.append(Problem(*place, key, f"a grid cannot change {fixed}: {FIXED[fixed]}; remove the line"))
+            problems.append(problem_at(place, key, f"a grid cannot change {fixed}: {FIXED[fixed]}; remove the line"))
             continue
         if not values:
-            problems.append(Problem(*place, key, "has no values; list at least one, or remove the line"))
+            problems.append(problem_at(place, key, "has no values; list at least one, or remove the line"))
             continue
         message = set_path(root.copy(), path, values[0])
         if message:
-            problems.append(Problem(*place, key, message))
+            problems.append(problem_at(place, key, message))
         seen: dict[str, int] = {}
         for index, value in enumerate(values):
             first = seen.setdefault(json.dumps(value.plain(), sort_keys=True), index)
             if first != index:
                 text = f"the same value stands already at index {first}; remove one of them"
-                problems.append(Problem(*value.place, f"{key}.{index}", text))
+                problems.append(problem_at(value.place, f"{key}.{index}", text))
     return len(problems) == before
 
 
@@ -128,7 +128,7 @@ def _at_the_grid(mistake: Problem, point: Mapping[str, Node], found: Mapping[str
     text = f"with {path} = {_short(node.plain())}: {mistake.key}: {mistake.message}"
     if path.endswith(".use") and not own:
         text += f" (set {path.removesuffix('use')}params in the grid too)"
-    return Problem(*place, f"sweep.grid.{path}.{index}", text)
+    return problem_at(place, f"sweep.grid.{path}.{index}", text)
 
 
 def _places(node: Node) -> Iterator[tuple[str, int, int]]:

@@ -24,7 +24,7 @@ from equilibria.sim.plugin import Kind, Plugin, Settings
 from equilibria.sim.scenario import shipped
 from equilibria.sim.scenario.grid import axes, check_sweep, combinations, graft, label, without_sweep
 from equilibria.sim.scenario.overrides import apply_option, set_path
-from equilibria.sim.scenario.reader import Node, compose, from_plain, read_bytes, read_text
+from equilibria.sim.scenario.reader import compose, from_plain, read_bytes, read_text
 from equilibria.sim.scenario.resolve import resolve
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import JSON
@@ -202,7 +202,7 @@ class Plan:
         points = _points(sweep)
         numbers = range(first, first + seeds) if seeds else [None]
         tree = SeedTree(self.seed)
-        listed = []
+        listed: list[Member] = []
         for overrides in points:
             for number in numbers:
                 seed = tree.member(number).seed if number is not None else self.seed

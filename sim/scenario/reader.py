@@ -42,6 +42,11 @@ Place = tuple[str, int, int]
 """File, 1-based line, 1-based column; line 0 when the value has no position."""
 
 
+def problem_at(place: Place, key: str, message: str) -> Problem:
+    """Return the problem of a place."""
+    return Problem(*place, key, message)
+
+
 @dataclass(slots=True)
 class Node:
     """A value with its place.
@@ -369,7 +374,7 @@ def _show_tag(tag: str | None) -> str:
     return (tag or "").replace(_PREFIX, "!!")[:80]
 
 
-def _scalar(event: Any) -> None | bool | int | float | str:
+def _scalar(event: Any) -> bool | int | float | str | None:
     """Resolve a scalar by the core schema of YAML 1.2."""
     text, tag = event.value, _tag(event)
     if any("\ud800" <= c <= "\udfff" for c in text) or "\0" in text:
@@ -390,7 +395,7 @@ def _scalar(event: Any) -> None | bool | int | float | str:
     return _plain_scalar(text)
 
 
-def _plain_scalar(text: str) -> None | bool | int | float | str:
+def _plain_scalar(text: str) -> bool | int | float | str | None:
     if text in _NULL:
         return None
     if text in _BOOL:

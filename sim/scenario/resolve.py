@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import equilibria
 from equilibria.sim import registry
 from equilibria.sim.errors import MissingExtra, PluginError, Problem, UnknownName
 from equilibria.sim.plugin import Kind, Plugin, Settings
 from equilibria.sim.scenario.models import SCHEMA_VERSION, Scenario
-from equilibria.sim.scenario.reader import Node
+from equilibria.sim.scenario.reader import Node, problem_at
 from equilibria.sim.scenario.validate import check, dotted, show
 from equilibria.sim.types import JSON
 
@@ -44,7 +44,7 @@ def resolve(root: Node, problems: list[Problem]) -> dict[str, JSON] | None:
     before = len(problems)
     if not isinstance(root.value, dict):
         text = f"the top level must be a mapping, got {show(root.plain())}; start with `version: {SCHEMA_VERSION}`"
-        problems.append(Problem(*root.place, "", text))
+        problems.append(problem_at(root.place, "", text))
         return None
     if not _version_is_known(root, problems):
         return None
@@ -69,7 +69,7 @@ def _version_is_known(root: Node, problems: list[Problem]) -> bool:
     what = "newer than" if newer else "not known to"
     todo = 'pip install --upgrade "equilibria"' if newer else f"write version: {SCHEMA_VERSION}"
     text = f"schema version {node.value} is {what} this product, which reads version {SCHEMA_VERSION}; {todo}"
-    problems.append(Problem(*node.place, "version", text))
+    problems.append(problem_at(node.place, "version", text))
     return not newer
 
 
@@ -100,12 +100,12 @@ def _find(kind: Kind, use: Node, path: str, problems: list[Problem]) -> Plugin |
     try:
         plugin = registry.find(kind, str(use.value))
     except (UnknownName, PluginError) as error:
-        problems.append(Problem(*use.place, path, str(error)))
+        problems.append(problem_at(use.place, path, str(error)))
         return None
     try:
         plugin.check_extra()
     except MissingExtra as error:
-        problems.append(Problem(*use.place, path, str(error)))
+        problems.append(problem_at(use.place, path, str(error)))
     return plugin
 
 
@@ -118,9 +118,9 @@ def _settings(plugin: Plugin, node: Node, path: str, problems: list[Problem]) ->
     found: list[Problem] = []
     try:
         settings = check(plugin.settings, params, dotted(path, "params"), found)
-    except Exception as error:  # a foreign validator failed; that is the plugin's mistake
+    except Exception as error:  # noqa: BLE001 - a foreign validator failed; that is the plugin's mistake
         text = f"the settings model of {plugin.kind} {plugin.name!r} failed: {type(error).__name__}: {error}"
-        problems.append(Problem(*params.place, dotted(path, "params"), f"{text}; report it to the plugin's author"))
+        problems.append(problem_at(params.place, dotted(path, "params"), f"{text}; report it to the plugin's author"))
         return None
     problems += found
     return settings
@@ -138,7 +138,7 @@ def _engine(root: Node, parts: list[Part], problems: list[Problem]) -> Plugin | 
         if not offered:
             known = ", ".join(registry.names("engine"))
             text = f"game {game.plugin.name!r} has no default engine; add `engine:` with one of: {known}"
-            problems.append(Problem(*use.place, "game.engine", text))
+            problems.append(problem_at(use.place, "game.engine", text))
             return None
         return _find("engine", Node(offered[0], use.place), "game.use", problems)
     if not isinstance(named.value, str):
@@ -146,7 +146,7 @@ def _engine(root: Node, parts: list[Part], problems: list[Problem]) -> Plugin | 
     engine = _find("engine", named, "game.engine", problems)
     if engine is not None and offered and engine.name not in offered:
         text = f"engine {engine.name!r} cannot host game {game.plugin.name!r}; use one of: {', '.join(offered)}"
-        problems.append(Problem(*named.place, "game.engine", text))
+        problems.append(problem_at(named.place, "game.engine", text))
     return engine
 
 
@@ -162,7 +162,7 @@ def _compatible(engine: Plugin | None, parts: list[Part], problems: list[Problem
         text = (
             f"{part.plugin.kind} {part.plugin.name!r} does not work with engine {engine.name!r} of this game; {other}"
         )
-        problems.append(Problem(*part.node.value["use"].place, dotted(part.path, "use"), text))
+        problems.append(problem_at(part.node.value["use"].place, dotted(part.path, "use"), text))
 
 
 def _works(kind: Kind, name: str, engine: str) -> bool:
@@ -181,7 +181,7 @@ def _no_repeats(root: Node, parts: list[Part], problems: list[Problem]) -> None:
         key = (part.plugin.name, part.settings.model_dump_json())
         if key in seen:
             text = f"metric {part.plugin.name!r} with equal params stands already in {seen[key]}; remove one of them"
-            problems.append(Problem(*part.node.value["use"].place, dotted(part.path, "use"), text))
+            problems.append(problem_at(part.node.value["use"].place, dotted(part.path, "use"), text))
         seen.setdefault(key, part.path)
     tables = root.value.get("tables")
     names: dict[Any, int] = {}
@@ -191,13 +191,13 @@ def _no_repeats(root: Node, parts: list[Part], problems: list[Problem]) -> None:
             continue
         if name.value in names:
             text = f"table {name.value!r} stands already in tables.{names[name.value]}; remove one of them"
-            problems.append(Problem(*name.place, f"tables.{index}.name", text))
+            problems.append(problem_at(name.place, f"tables.{index}.name", text))
         names.setdefault(name.value, index)
 
 
 def _fill(scenario: Scenario, parts: list[Part], engine: Plugin) -> dict[str, JSON]:
     """Return the scenario with every default written out and the versions of what it uses."""
-    resolved = cast(dict[str, Any], scenario.model_dump(mode="json"))
+    resolved = scenario.model_dump(mode="json")
     for part in parts:
         section, _, index = part.path.partition(".")
         target = resolved[section][int(index)] if index else resolved[section]

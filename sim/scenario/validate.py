@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from equilibria.sim.errors import Problem
-from equilibria.sim.scenario.reader import Node, Place
+from equilibria.sim.scenario.reader import Node, Place, problem_at
 from equilibria.sim.types import JSON
 
 M = TypeVar("M", bound=BaseModel)
@@ -64,13 +64,12 @@ def locate(node: Node, loc: Loc) -> tuple[Node, list[str]]:
     """Follow an error location; parts that are no keys (names of union branches) are passed over."""
     path: list[str] = []
     for part in loc:
-        if isinstance(node.value, dict) and part in node.value:
-            node = node.value[part]
-        elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-        else:
-            continue
-        path.append(str(part))
+        below = node.value.get(part) if isinstance(node.value, dict) else None
+        if isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
+            below = node.value[part]
+        if below is not None:
+            node = below
+            path.append(str(part))
     return node, path
 
 
@@ -114,19 +113,19 @@ def _problem(model: type[BaseModel], root: Node, path: str, error: dict[str, Any
         key = str(loc[-1])
         wanted = _describe(model, loc)
         text = f"required key {key!r} is missing; add `{key}: ...`{wanted}"
-        return None if parent.bad else Problem(*parent.place, dotted(path, *parts, key), text)
+        return None if parent.bad else problem_at(parent.place, dotted(path, *parts, key), text)
     if kind == "extra_forbidden":
         parent, parts = locate(root, loc[:-1])
         key = str(loc[-1])
         text = unknown_key(key, _allowed(model, loc[:-1]))
-        return Problem(*parent.keys.get(key, parent.place), dotted(path, *parts, key), text)
+        return problem_at(parent.keys.get(key, parent.place), dotted(path, *parts, key), text)
     node, parts = locate(root, loc)
     if _holds_bad(node):
         return None
     place: Place = node.place
     if parts and loc and loc[-1] == "[key]":
         place = locate(root, loc[:-2])[0].keys.get(parts[-1], place)
-    return Problem(*place, dotted(path, *parts), _say(kind, error.get("ctx", {}), str(error["msg"]), node.plain()))
+    return problem_at(place, dotted(path, *parts), _say(kind, error.get("ctx", {}), str(error["msg"]), node.plain()))
 
 
 def _say(kind: str, ctx: dict[str, Any], message: str, value: JSON) -> str:
