@@ -21,6 +21,7 @@
     |- WorkerDied                        a worker process ended without an answer
     `- RunStoreError                4
        |- RunInUse                  4    another process holds the run directory
+       |- RunExists                 4    the place already holds a run of another plan or an unfinished one
        |- NotARun                   4    the folder is not a run directory, or has foreign files
        |- CorruptRun                4    a file of the run is damaged
        |- FormatTooNew              4    the run was written by a newer version
@@ -107,7 +108,7 @@ class MissingExtra(EquilibriaError):
 
     def __init__(self, what: str, extra: str) -> None:
         self.extra = extra
-        super().__init__(f"{what} needs the extra {extra!r}: pip install \"equilibria[{extra}]\"")
+        super().__init__(f'{what} needs the extra {extra!r}: pip install "equilibria[{extra}]"')
 
 
 class PluginError(EquilibriaError):
@@ -188,6 +189,10 @@ class RunStoreError(EquilibriaError):
 
 class RunInUse(RunStoreError):
     """Another process holds the run directory."""
+
+
+class RunExists(RunStoreError):
+    """The place already holds a run that is not the finished one of the same plan."""
 
 
 class NotARun(RunStoreError):
