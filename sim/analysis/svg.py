@@ -84,8 +84,10 @@ def line_chart(
         *(_band(frame, c, colours[c.name]) for c in usable),
         *(_line(frame, c, colours[c.name]) for c in usable),
         f'<text x="{(_LEFT + WIDTH - _RIGHT) / 2:g}" y="{HEIGHT - 12}" text-anchor="middle">{escape(x_label)}</text>',
-        f'<text transform="translate(17 {(_TOP + HEIGHT - _BOTTOM) / 2:g}) rotate(-90)" '
-        f'text-anchor="middle">{escape(_shortened(y_label, 38))}</text>',
+        (
+            f'<text transform="translate(17 {(_TOP + HEIGHT - _BOTTOM) / 2:g}) rotate(-90)" '
+            f'text-anchor="middle">{escape(_shortened(y_label, 38))}</text>'
+        ),
         *(_legend_row(i, c, colours[c.name]) for i, c in enumerate(usable) if legend_rows),
         "</svg>",
     ]

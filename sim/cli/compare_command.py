@@ -1,0 +1,89 @@
+"""``equilibria compare``: two runs or sweeps, or the groups of one sweep, paired by seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from equilibria.sim.analysis.compare import Report
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("compare")(compare)
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="Run or sweep A.", metavar="A")],
+    second: Annotated[
+        Path | None, typer.Argument(help="Run or sweep B; leave it out to compare the groups of sweep A.", metavar="B")
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", help="Metric to compare; may be repeated.", metavar="NAME")
+    ] = None,
+    at: Annotated[
+        int | None, typer.Option("--at", min=0, help="Compare the last record at or before this unit.", metavar="UNIT")
+    ] = None,
+    by: Annotated[str, typer.Option("--by", help="Override key that tells the groups of a sweep apart.")] = "",
+    baseline: Annotated[str, typer.Option("--baseline", help="Value of --by that the others are compared with.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Compare runs or sweeps, paired by seed, with bootstrap intervals; says when there is no evidence."""
+    from equilibria.sim.analysis.compare import compare_groups, compare_sources
+    from equilibria.sim.cli.reading import echo_json, open_source
+    from equilibria.sim.errors import InvalidValue
+
+    side = open_source(first)
+    if second is None:
+        if not side.is_sweep:
+            raise InvalidValue(f"{first}: one run has nothing to be compared with; name a second run or give a sweep")
+        report = compare_groups(side, by=by, baseline=baseline, metrics=metric or (), at=at)
+    else:
+        if by or baseline:
+            raise InvalidValue("--by and --baseline compare the groups of one sweep; leave out B")
+        report = compare_sources(side, open_source(second), metrics=metric or (), at=at)
+    if as_json:
+        echo_json(report.to_json())
+    else:
+        _print(report)
+
+
+def _print(report: Report) -> None:
+    from equilibria.sim.analysis.text import printable, text_table
+    from equilibria.sim.analysis.ticks import short
+
+    rows = []
+    for outcome in report.comparisons:
+        paired = outcome.paired
+        if paired is None:
+            continue
+        ends = f"[{short(paired.interval.low)}, {short(paired.interval.high)}]" if paired.pairs > 1 else "-"
+        ratio = "-" if paired.ratio is None else short(paired.ratio)
+        p = f"{outcome.p_adjusted:.2g}" if paired.pairs > 1 else "-"
+        rows.append(
+            [
+                outcome.metric.name,
+                outcome.first,
+                outcome.second,
+                str(paired.pairs),
+                short(paired.first),
+                short(paired.second),
+                short(paired.difference),
+                ends,
+                ratio,
+                p,
+            ]
+        )
+    lines: list[str] = []
+    if rows:
+        head = ["metric", "A", "B", "pairs", "mean A", "mean B", "A - B", "95 % interval", "A / B", "p"]
+        lines += [*text_table(head, rows, right=(3, 4, 5, 6, 8, 9)), ""]
+    lines += [outcome.sentence() for outcome in report.comparisons]
+    lines += ["", *(f"Certificate of {side}: {text}" for side, text in report.certificates.items())]
+    lines += [f"Note: {note}" for note in report.notes]
+    if report.other_metrics:
+        lines.append(f"Also recorded: {', '.join(report.other_metrics)} (--metric NAME)")
+    typer.echo(printable("\n".join(lines)))
