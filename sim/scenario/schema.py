@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from equilibria.sim import registry
 from equilibria.sim.plugin import Kind, Plugin
@@ -23,7 +23,7 @@ def json_schema() -> dict[str, JSON]:
     Each entry model becomes a choice over the plugins of its kind: ``use`` selects the schema of
     ``params``.  Plugins that cannot be imported are left out.
     """
-    schema = cast(dict[str, Any], Scenario.model_json_schema())
+    schema = Scenario.model_json_schema()
     definitions = schema["$defs"]
     for entry, kind in _ENTRIES:
         plugins = [p for p in registry.all_plugins(kind) if isinstance(p, Plugin)]
