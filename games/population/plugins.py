@@ -1,0 +1,79 @@
+"""Descriptors of the population worlds and their metrics."""
+
+from __future__ import annotations
+
+from equilibria.games.population.metrics import ColumnSettings, TopShareSettings
+from equilibria.games.population.settings import (
+    ContagionSettings,
+    SchellingSettings,
+    WealthGridSettings,
+    WealthSettings,
+)
+from equilibria.sim.plugin import Plugin
+
+_HERE = "equilibria.games.population"
+_ENGINES = ("population",)
+
+wealth_exchange = Plugin(
+    kind="game",
+    name="wealth_exchange",
+    summary="Agents give one unit of money to random others (no space)",
+    target=f"{_HERE}.wealth:build_exchange",
+    settings=WealthSettings,
+    engines=_ENGINES,
+    reference="Dragulescu and Yakovenko (2000), European Physical Journal B 17, 723",
+)
+wealth_grid = Plugin(
+    kind="game",
+    name="wealth_grid",
+    summary="Agents walk on a torus and give one unit of money to others in their cell",
+    target=f"{_HERE}.wealth:build_grid",
+    settings=WealthGridSettings,
+    engines=_ENGINES,
+    reference="Dragulescu and Yakovenko (2000), European Physical Journal B 17, 723; grid variant",
+)
+schelling = Plugin(
+    kind="game",
+    name="schelling",
+    summary="Agents leave cells with too few neighbours of their own group",
+    target=f"{_HERE}.schelling:build",
+    settings=SchellingSettings,
+    engines=_ENGINES,
+    reference="Schelling (1971), Journal of Mathematical Sociology 1, 143",
+)
+contagion = Plugin(
+    kind="game",
+    name="contagion",
+    summary="A disease spreads over a network (SIS or SIR)",
+    target=f"{_HERE}.contagion:build",
+    settings=ContagionSettings,
+    engines=_ENGINES,
+    reference="Kermack and McKendrick (1927); Pastor-Satorras and Vespignani (2001), Physical Review Letters 86, 3200",
+)
+
+
+def _metric(name: str, attribute: str, summary: str) -> Plugin:
+    return Plugin(kind="metric", name=name, summary=summary, target=f"{_HERE}.metrics:{attribute}", engines=_ENGINES)
+
+
+gini = Plugin(
+    kind="metric",
+    name="gini",
+    summary="Gini coefficient of a per-agent column, 0 (equal) .. 1",
+    target=f"{_HERE}.metrics:Gini",
+    settings=ColumnSettings,
+    engines=_ENGINES,
+)
+top_share = Plugin(
+    kind="metric",
+    name="top_share",
+    summary="Part of all wealth owned by the richest agents",
+    target=f"{_HERE}.metrics:TopShare",
+    settings=TopShareSettings,
+    engines=_ENGINES,
+)
+mean_wealth = _metric("mean_wealth", "MeanWealth", "Mean wealth, in units of money")
+segregation_index = _metric("segregation_index", "SegregationIndex", "Mean share of like neighbours")
+unhappy_share = _metric("unhappy_share", "UnhappyShare", "Share of agents with fewer like neighbours than wanted")
+prevalence = _metric("prevalence", "Prevalence", "Share of agents that are infected now")
+attack_rate = _metric("attack_rate", "AttackRate", "Share of agents that were infected at least once")

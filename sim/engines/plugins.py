@@ -1,0 +1,12 @@
+"""Descriptors of the engines."""
+
+from __future__ import annotations
+
+from equilibria.sim.plugin import Plugin
+
+population = Plugin(
+    kind="engine",
+    name="population",
+    summary="Compiled worlds of up to a hundred million agents, in periods",
+    target="equilibria.sim.engines.population:build",
+)
