@@ -1,0 +1,1 @@
+"""Meta-solvers: one module per family; ``registry`` lists them by name."""
