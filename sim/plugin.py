@@ -61,6 +61,8 @@ class Plugin:
         modules: Import names that prove that the extra is present.
         reference: Source (paper, equation) shown by ``describe``.
         produces: For agents: ``"solver"`` (owns roles and learns) or ``"agent"`` (acts).
+        unit: For metrics: unit of the values, so that readers of runs need not import the target.
+        direction: For metrics: ``"lower"``, ``"higher"`` or ``"none"`` is better; empty when not said.
     """
 
     kind: Kind
@@ -73,6 +75,8 @@ class Plugin:
     modules: tuple[str, ...] = ()
     reference: str = ""
     produces: str = ""
+    unit: str = ""
+    direction: Literal["", "lower", "higher", "none"] = ""
 
     def check_extra(self) -> None:
         """Raise ``MissingExtra`` when the optional dependency is absent; imports nothing."""

@@ -279,7 +279,7 @@ def _by_partner(metric: str, samples: Sequence[Sample], at: int | None, ignore: 
 
 def _scalar(metric: str, sample: Sample, at: int | None) -> float | None:
     """Return the value of the empty key, or the mean over keys of a metric that has only keyed values."""
-    values = {v.key: v.value for v in final_values(sample.run, at=at) if v.metric == metric}
+    values = {v.key: v.value for v in final_values(sample.run, metric=metric, at=at)}
     if not values:
         return None
     value = values[""] if "" in values else math.fsum(values.values()) / len(values)

@@ -5,6 +5,7 @@ The manifest and the summary are read leniently: a damaged or older run shows wh
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 import polars as pl
 
-from equilibria.sim.errors import UnknownName, unknown_name
+from equilibria.sim.errors import EquilibriaError, unknown_name
 
 Direction = Literal["lower", "higher", "none"]
 
@@ -32,6 +33,10 @@ class RunLike(Protocol):
     @property
     def status(self) -> Any: ...  # noqa: D102
     @property
+    def state(self) -> str: ...  # noqa: D102
+    @property
+    def error(self) -> Any: ...  # noqa: D102
+    @property
     def summary(self) -> Any: ...  # noqa: D102
     @property
     def certificate(self) -> Any: ...  # noqa: D102
@@ -46,7 +51,7 @@ class Facts:
 
     Attributes:
         name: Scenario name.
-        state: ``running``, ``complete``, ``failed``, ``interrupted`` or ``unknown``.
+        state: ``running``, ``complete``, ``failed``, ``interrupted`` or ``killed``.
         unit: Word for one unit of progress, for example ``"iteration"``.
         done: Units done.
         budget: Units asked for, 0 when unknown.
@@ -121,26 +126,23 @@ def facts(run: RunLike) -> Facts:
     manifest, status = _mapping(run.manifest), _mapping(run.status)
     resolved = resolved_scenario(run)
     settings = _mapping(resolved.get("run"))
-    done = _first(status, ("unit", "units", "reached", "at"), 0)
-    unit = _first(status, ("unit_name", "units_name"), None) or _first(manifest, ("unit", "unit_name"), None)
-    seed = _first(manifest, ("seed",), settings.get("seed"))
+    done, unit, seed = status.get("unit"), manifest.get("unit"), manifest.get("seed")
     return Facts(
         name=str(resolved.get("name") or manifest.get("name") or run.path.name),
-        state=str(_first(status, ("state", "status"), "unknown")),
+        state=run.state,
         unit=unit if isinstance(unit, str) else "unit",
         done=int(done) if isinstance(done, (int, float)) else 0,
         budget=int(settings.get("budget") or manifest.get("budget") or 0),
         seed=seed if isinstance(seed, int) else None,
         game=game_phrase(resolved),
         resolved=resolved,
-        plan_hash=str(_first(manifest, ("plan_hash", "hash"), "")),
+        plan_hash=str(manifest.get("plan_hash") or ""),
     )
 
 
 def resolved_scenario(run: RunLike) -> Mapping[str, Any]:
     """Return the resolved scenario from a run's manifest, empty if it is missing."""
-    manifest = _mapping(run.manifest)
-    return _mapping(_first(manifest, ("resolved", "scenario", "plan"), {}))
+    return _mapping(_mapping(run.manifest).get("resolved"))
 
 
 def game_phrase(resolved: Mapping[str, Any]) -> str:
@@ -158,14 +160,17 @@ def agents_phrase(resolved: Mapping[str, Any]) -> str:
     return ", ".join(names)
 
 
-def final_values(run: RunLike, *, at: int | None = None) -> list[FinalValue]:
+def final_values(run: RunLike, *, metric: str = "", at: int | None = None) -> list[FinalValue]:
     """Return the last value of every metric and key, in the order in which they were first recorded.
 
     Args:
         run: The run.
+        metric: Only this metric; all if empty.
         at: Use the last record at or before this unit instead of the last one.
     """
     rows = run.metrics()
+    if metric:
+        rows = rows.filter(pl.col("metric") == metric)
     if at is not None:
         rows = rows.filter(pl.col("unit") <= at)
     frame = (
@@ -175,16 +180,37 @@ def final_values(run: RunLike, *, at: int | None = None) -> list[FinalValue]:
 
 
 def metric_facts(run: RunLike, name: str) -> MetricFacts:
-    """Return unit and direction of a metric as the run stored them, guessed from its name otherwise."""
-    stored = _stored_metric(run, name)
+    """Return unit and direction of a metric: as its plugin says, else guessed from its name and the certificate.
+
+    A run whose plugin is not installed here stays readable: the guess is used.
+    """
+    unit, direction = _registered(name)
     distance = any(word in name for word in _DISTANCES)
-    known: dict[object, Direction] = {"lower": "lower", "higher": "higher", "none": "none"}
-    direction = known.get(stored.get("direction"), "lower" if distance else "none")
     certificate = _mapping(run.certificate)
-    unit = stored.get("unit")
-    if not isinstance(unit, str):
-        unit = str(certificate.get("unit", "")) if certificate.get("measure") == name else ""
+    if not unit and certificate.get("measure") == name:
+        unit = str(certificate.get("unit", ""))
+    if not direction:
+        direction = "lower" if distance else "none"
     return MetricFacts(name, unit, direction, log=distance and direction == "lower")
+
+
+@functools.cache
+def _registered(name: str) -> tuple[str, Direction | Literal[""]]:
+    """Return unit and direction from the registry; the target is imported only if the descriptor is silent."""
+    from equilibria.sim import registry
+
+    if name not in registry.names("metric"):
+        return "", ""
+    try:
+        plugin = registry.find("metric", name)
+        if plugin.unit or plugin.direction:
+            return plugin.unit, plugin.direction
+        target = plugin.load()
+    except EquilibriaError:
+        return "", ""
+    unit, direction = getattr(target, "unit", ""), getattr(target, "direction", "")
+    known: dict[object, Direction] = {"lower": "lower", "higher": "higher", "none": "none"}
+    return unit if isinstance(unit, str) else "", known.get(direction, "")
 
 
 def headline_metric(run: RunLike, values: Sequence[FinalValue]) -> str | None:
@@ -216,10 +242,9 @@ def certificate_sentence(run: RunLike) -> str:
     sentence = certificate.get("sentence")
     if isinstance(sentence, str) and sentence:
         return sentence
-    state = facts(run).state
-    if state == "complete":
-        return "This run has no certificate."
-    return f"No certificate: the run is {state}; a certificate is made when a run completes."
+    if run.state == "complete":
+        return "this run has no certificate"
+    return f"none yet, the run is {run.state}; a certificate is made when a run completes"
 
 
 def finite(value: object) -> float | None:
@@ -229,38 +254,5 @@ def finite(value: object) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _stored_metric(run: RunLike, name: str) -> Mapping[str, Any]:
-    for place in (_mapping(run.summary), _mapping(run.manifest)):
-        entries = _first(place, ("metric_info", "metrics"), None)
-        if isinstance(entries, Mapping) and isinstance(entries.get(name), Mapping):
-            return _mapping(entries[name])
-    return {}
-
-
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _first(source: Mapping[str, Any], names: Sequence[str], default: Any) -> Any:
-    return next((source[name] for name in names if source.get(name) is not None), default)
-
-
-__all__ = [
-    "Direction",
-    "Facts",
-    "FinalValue",
-    "MetricFacts",
-    "RunLike",
-    "UnknownName",
-    "agents_phrase",
-    "certificate_sentence",
-    "facts",
-    "final_values",
-    "finite",
-    "game_phrase",
-    "headline_metric",
-    "metric_facts",
-    "plural",
-    "require_metric",
-    "resolved_scenario",
-]

@@ -243,7 +243,7 @@ def _scenario(about: Facts) -> str:
 
 def _environment(run: RunLike) -> str:
     manifest = run.manifest if isinstance(run.manifest, Mapping) else {}
-    skip = {"resolved", "scenario", "plan", "metric_info", "metrics", "member", "overrides"}
+    skip = {"resolved"}
     rows: list[tuple[str, Any]] = []
     for key, value in manifest.items():
         if key in skip or value is None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import polars as pl
+
 from equilibria.sim.analysis.facts import RunLike, facts
 
 
@@ -18,6 +20,9 @@ class SweepLike(Protocol):
     def path(self) -> Path: ...  # noqa: D102
     @property
     def members(self) -> Sequence[Any]: ...  # noqa: D102
+    @property
+    def missing(self) -> Sequence[str]: ...  # noqa: D102
+    def overrides(self, run: Any) -> dict[str, Any]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Failure:
 
     Attributes:
         label: Name of the member.
-        state: ``failed``, ``interrupted``, ``running``, ``missing`` or ``broken``.
+        state: ``failed``, ``interrupted``, ``running``, ``killed``, ``missing`` or ``broken``.
         error: What went wrong, one line.
         overrides: What the sweep set, as far as it is known.
     """
@@ -96,27 +101,37 @@ def from_sweep(sweep: SweepLike) -> Source:
     samples: list[Sample] = []
     failures: list[Failure] = []
     for member in sweep.members:
-        label = Path(member.path).name
-        broken = getattr(member, "error", None)
-        if broken is not None or not hasattr(member, "metrics"):
-            failures.append(Failure(label, "broken", one_line(broken), {}))
-            continue
-        about, overrides = facts(member), member_overrides(member)
-        if about.state == "complete":
-            samples.append(Sample(label, overrides, about.seed, member))
+        label, overrides = member.path.name, _without_seed(sweep.overrides(member))
+        problem = _problem(member)
+        if problem is None:
+            samples.append(Sample(label, overrides, facts(member).seed, member))
         else:
-            failures.append(Failure(label, about.state, _reason(member, about.state), overrides))
+            failures.append(Failure(label, problem[0], problem[1], overrides))
+    failures += [Failure(label, "missing", "not begun", {}) for label in sweep.missing]
     return Source(sweep.path.name, sweep.path, tuple(samples), tuple(failures), is_sweep=True)
 
 
-def member_overrides(run: RunLike) -> dict[str, Any]:
-    """Return what the sweep set for this member, without the seed."""
-    manifest = run.manifest if isinstance(run.manifest, Mapping) else {}
-    member = manifest.get("member")
-    for place in (member, manifest):
-        if isinstance(place, Mapping) and isinstance(place.get("overrides"), Mapping):
-            return {str(k): v for k, v in place["overrides"].items() if k not in ("run.seed", "seed")}
-    return {}
+def _problem(member: Any) -> tuple[str, str] | None:
+    """Return state and reason of a member without a usable result, ``None`` for a good one."""
+    if not hasattr(member, "metrics"):
+        return "broken", one_line(member.error)
+    if member.state != "complete":
+        return member.state, failure_text(member) or f"at {facts(member).progress()}"
+    try:
+        member.metrics().select(pl.len()).collect()  # reads the footers: finds truncated parts
+    except (pl.exceptions.PolarsError, OSError) as error:
+        return "broken", one_line(error)
+    return None
+
+
+def failure_text(run: RunLike) -> str:
+    """Return the error of a failed run in one line, empty if it has none."""
+    error = run.error
+    return one_line(f"{error.get('class', 'error')}: {error.get('message', '')}") if isinstance(error, Mapping) else ""
+
+
+def _without_seed(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(k): v for k, v in overrides.items() if k not in ("run.seed", "seed")}
 
 
 def overrides_phrase(overrides: Mapping[str, Any]) -> str:
@@ -141,15 +156,3 @@ def one_line(error: object) -> str:
 
 def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-
-
-def _reason(run: RunLike, state: str) -> str:
-    file = run.path / "error.json"
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return f"{state} at {facts(run).progress()}"
-    if not isinstance(content, Mapping):
-        return state
-    kind = content.get("class") or content.get("type") or content.get("error") or "error"
-    return one_line(f"{kind}: {content.get('message', '')}")

@@ -24,7 +24,7 @@ from equilibria.sim.analysis.facts import (
     require_metric,
 )
 from equilibria.sim.analysis.plot import can_encode, terminal_plot
-from equilibria.sim.analysis.samples import Source, one_line
+from equilibria.sim.analysis.samples import Source, failure_text
 from equilibria.sim.analysis.summaries import sweep_rows
 from equilibria.sim.analysis.text import clipped, printable, text_table
 from equilibria.sim.analysis.thinning import metric_curve
@@ -141,7 +141,10 @@ def _agents(about: Facts) -> str:
 def _advice(run: RunLike, about: Facts) -> list[str]:
     go_on = f"continue with: equilibria resume {run.path}"
     if about.state == "failed":
-        return [f"The run failed: {failure_text(run)}", f"What was recorded before is shown; {go_on}"]
+        reason = failure_text(run) or "no error was stored"
+        return [f"The run failed: {reason}", f"What was recorded before is shown; {go_on}"]
+    if about.state == "killed":
+        return [f"The run was killed at or after {about.progress()}; {go_on}"]
     if about.state == "interrupted":
         return [f"The run was interrupted at {about.progress()}; {go_on}"]
     if about.state != "running":
@@ -150,18 +153,6 @@ def _advice(run: RunLike, about: Facts) -> list[str]:
     if age is not None and age > STALE_SECONDS:
         return [f"The run says it is running, but its last sign of life is {age:,.0f} s old; if it died, {go_on}"]
     return [f"The run is in progress ({about.progress()}); the values are those recorded so far"]
-
-
-def failure_text(run: RunLike) -> str:
-    """Return the error of a failed run in one line, from its ``error.json``."""
-    try:
-        content = json.loads((run.path / "error.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return "no error.json is readable"
-    if not isinstance(content, Mapping):
-        return one_line(content)
-    kind = content.get("class") or content.get("type") or content.get("error") or "error"
-    return one_line(f"{kind}: {content.get('message', '')}")
 
 
 def _age(run: RunLike) -> float | None:
@@ -221,7 +212,7 @@ def _value_json(run: RunLike, value: FinalValue) -> dict[str, JSON]:
 
 
 def _final_text(run: RunLike, metric: str) -> str:
-    found = next((v for v in final_values(run) if v.metric == metric and v.key == ""), None)
+    found = next((v for v in final_values(run, metric=metric) if v.key == ""), None)
     return "-" if found is None else short(found.value)
 
 

@@ -91,7 +91,7 @@ def sweep_rows(source: Source, metric: str = "") -> list[SweepRow]:
     about = metric_facts(first, name)
     rows = []
     for group, samples in source.groups().items():
-        finals = [v.value for s in samples for v in final_values(s.run) if v.metric == name and v.key == ""]
+        finals = [v.value for s in samples for v in final_values(s.run, metric=name) if v.key == ""]
         values = [v for v in finals if math.isfinite(v)]
         rows.append(
             SweepRow(

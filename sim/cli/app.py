@@ -24,6 +24,10 @@ COMMANDS: Final[tuple[str, ...]] = (
     "schema_command",
     "list_command",
     "describe_command",
+    "show_command",
+    "compare_command",
+    "export_command",
+    "bench_command",
 )
 """Modules of this package, in the order of ``--help``; each has ``register(app)``."""
 

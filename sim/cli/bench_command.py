@@ -26,13 +26,13 @@ def bench(
     """List benchmarks, or run some and print ours, the peer, the ratio and whether the target is met."""
     from equilibria.sim import benchmarking
     from equilibria.sim.analysis.text import text_table
-    from equilibria.sim.cli.reading import echo_json
+    from equilibria.sim.cli.output import print_json
     from equilibria.sim.errors import MissingExtra, unknown_name
 
     known = benchmarking.available()
     if not names:
         if as_json:
-            echo_json([{"name": name, "summary": summary} for name, summary in known.items()])
+            print_json([{"name": name, "summary": summary} for name, summary in known.items()])
         else:
             typer.echo("\n".join(text_table(["benchmark", "what it measures"], [list(item) for item in known.items()])))
         return
@@ -51,7 +51,7 @@ def bench(
             typer.echo(f"{name}: {error}", err=True)
             missing.append(error)
     if as_json:
-        echo_json(rows)
+        print_json(rows)
     elif rows:
         typer.echo("\n".join(_table(rows)))
     if missing and not rows:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from equilibria.sim.analysis.compare import Report
 
 
@@ -32,23 +34,30 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """Compare runs or sweeps, paired by seed, with bootstrap intervals; says when there is no evidence."""
+    from equilibria.sim.cli.output import print_json
+    from equilibria.sim.cli.reading import reading
+
+    with reading(first):
+        report = _report(first, second, metric or (), at, by, baseline)
+        if as_json:
+            print_json(report.to_json())
+        else:
+            _print(report)
+
+
+def _report(first: Path, second: Path | None, metrics: Sequence[str], at: int | None, by: str, baseline: str) -> Report:
     from equilibria.sim.analysis.compare import compare_groups, compare_sources
-    from equilibria.sim.cli.reading import echo_json, open_source
+    from equilibria.sim.cli.reading import open_source
     from equilibria.sim.errors import InvalidValue
 
     side = open_source(first)
-    if second is None:
-        if not side.is_sweep:
-            raise InvalidValue(f"{first}: one run has nothing to be compared with; name a second run or give a sweep")
-        report = compare_groups(side, by=by, baseline=baseline, metrics=metric or (), at=at)
-    else:
+    if second is not None:
         if by or baseline:
             raise InvalidValue("--by and --baseline compare the groups of one sweep; leave out B")
-        report = compare_sources(side, open_source(second), metrics=metric or (), at=at)
-    if as_json:
-        echo_json(report.to_json())
-    else:
-        _print(report)
+        return compare_sources(side, open_source(second), metrics=metrics, at=at)
+    if not side.is_sweep:
+        raise InvalidValue(f"{first}: one run has nothing to be compared with; name a second run or give a sweep")
+    return compare_groups(side, by=by, baseline=baseline, metrics=metrics, at=at)
 
 
 def _print(report: Report) -> None:

@@ -31,10 +31,12 @@ def export(
 ) -> None:
     """Export a run or sweep as CSV files or as one self-contained HTML page."""
     from equilibria.sim.analysis.export import default_target, export_csv, export_html
-    from equilibria.sim.cli.reading import open_source
+    from equilibria.sim.cli.reading import open_source, reading
 
     source = open_source(run)
     target = out if out is not None else default_target(source, kind.value)
     write = export_html if kind is Format.html else export_csv
-    for path in write(source, target, force=force):
+    with reading(run):
+        written = write(source, target, force=force)
+    for path in written:
         typer.echo(str(path))

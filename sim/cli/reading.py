@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import typer
 
 if TYPE_CHECKING:
     from equilibria.sim.analysis.samples import Source
@@ -21,13 +19,23 @@ def open_source(path: Path) -> Source:
         CorruptRun: If its manifest is damaged.
     """
     from equilibria.sim.analysis.samples import from_run, from_sweep
-    from equilibria.sim.store import layout, open_run, open_sweep
+    from equilibria.sim.store import open_any
 
-    if (path / layout.SWEEP).is_file():
-        return from_sweep(open_sweep(path))
-    return from_run(open_run(path))
+    found = open_any(path)
+    return from_sweep(found) if hasattr(found, "members") else from_run(found)
 
 
-def echo_json(value: Mapping[str, object] | Sequence[object]) -> None:
-    """Print a value as JSON on standard output; numbers that JSON does not know are refused."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what a damaged table raises into ``CorruptRun``."""
+    import polars as pl
+
+    from equilibria.sim.errors import CorruptRun
+
+    try:
+        yield
+    except (pl.exceptions.PolarsError, FileNotFoundError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise CorruptRun(
+            f"{path}: a table cannot be read: {reason}; `equilibria verify {path}` names the file"
+        ) from error

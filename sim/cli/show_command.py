@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from equilibria.sim.analysis.samples import Source
+    from equilibria.sim.types import JSON
 
 
 def register(app: typer.Typer) -> None:
@@ -19,22 +23,33 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """Show status, headline numbers, certificate and a plot of a run or sweep."""
-    from equilibria.sim.analysis import show as view
-    from equilibria.sim.analysis.facts import final_values, require_metric
-    from equilibria.sim.cli.reading import echo_json, open_source
-    from equilibria.sim.cli.terminal import detect
+    from equilibria.sim.cli.output import print_json
+    from equilibria.sim.cli.reading import open_source, reading
 
     source = open_source(run)
-    if source.is_sweep:
+    with reading(run):
         if as_json:
-            echo_json(view.sweep_json(source, metric=metric))
+            print_json(_json(source, metric))
         else:
-            typer.echo("\n".join(view.sweep_lines(source, detect(), metric=metric)))
-        return
+            typer.echo("\n".join(_lines(source, metric)))
+
+
+def _json(source: Source, metric: str) -> dict[str, JSON]:
+    from equilibria.sim.analysis import show as view
+    from equilibria.sim.analysis.facts import final_values, require_metric
+
+    if source.is_sweep:
+        return view.sweep_json(source, metric=metric)
     one = source.samples[0].run
-    if as_json:
-        if metric:
-            require_metric(metric, final_values(one))
-        echo_json(view.run_json(one))
-    else:
-        typer.echo("\n".join(view.run_lines(one, detect(), metric=metric)))
+    if metric:
+        require_metric(metric, final_values(one))
+    return view.run_json(one)
+
+
+def _lines(source: Source, metric: str) -> list[str]:
+    from equilibria.sim.analysis import show as view
+    from equilibria.sim.cli.terminal import detect
+
+    if source.is_sweep:
+        return view.sweep_lines(source, detect(), metric=metric)
+    return view.run_lines(source.samples[0].run, detect(), metric=metric)
