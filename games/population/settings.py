@@ -113,7 +113,7 @@ class SchellingSettings(Settings):
         return self
 
 
-GraphParameter: TypeAlias = int | float | bool | str | list[int] | list[float]
+GraphParameter: TypeAlias = int | float | bool | list[int] | list[float]
 
 
 class GraphSettings(Settings):

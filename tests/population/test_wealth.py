@@ -63,6 +63,11 @@ def test_exchange_agrees_with_an_independent_reference(draws: Any, activation: s
         assert game.columns()["wealth"].tolist() == w
 
 
+def cells(game: WealthGrid, width: int) -> list[int]:
+    columns = game.columns()
+    return [r * width + c for r, c in zip(columns["row"].tolist(), columns["column"].tolist(), strict=True)]
+
+
 def moved(cell: int, direction: int, width: int, height: int) -> int:
     d = [(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != (0, 0)][direction]
     return (cell // width + d[0]) % height * width + (cell % width + d[1]) % width
@@ -103,14 +108,12 @@ def test_grid_agrees_with_an_independent_reference(
     draws: Any, activation: str, n: int, width: int, height: int
 ) -> None:
     game = grid(n, width, height, activation, wealth=2)
-    columns = game.columns()
-    w, at = [2] * n, (columns["row"] * width + columns["column"]).tolist()
+    w, at = [2] * n, cells(game, width)
     assert at == [draws.below(int(TREE.child("exchange").key()), 0, 0, i, width * height) for i in range(n)]
     game.run(1, 5)
     reference_grid(draws, w, at, int(TREE.child("exchange").key()), 5, width, height, activation == ACTIVATIONS[0])
-    columns = game.columns()
-    assert columns["wealth"].tolist() == w
-    assert (columns["row"] * width + columns["column"]).tolist() == at
+    assert game.columns()["wealth"].tolist() == w
+    assert cells(game, width) == at
 
 
 @given(
