@@ -17,7 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -67,7 +67,14 @@ class Outcome:
         return 128 + self.signal if self.signal else 0
 
 
-def start_run(plan: PlanLike, path: Path, *, argv: Sequence[str] = (), progress: bool = False) -> Outcome:
+def start_run(
+    plan: PlanLike,
+    path: Path,
+    *,
+    argv: Sequence[str] = (),
+    progress: bool = False,
+    signals: StopSignals | None = None,
+) -> Outcome:
     """Run a plan in a new directory, or say that it already is complete there.
 
     Args:
@@ -75,6 +82,7 @@ def start_run(plan: PlanLike, path: Path, *, argv: Sequence[str] = (), progress:
         path: The run directory; absent, empty, or the finished run of the same plan and seed.
         argv: Command line for the manifest.
         progress: Draw a progress line when standard error is a terminal.
+        signals: Handlers already installed by the caller (sweeps); by default the run installs its own.
 
     Raises:
         NotARun: If the folder holds foreign files; nothing is written.
@@ -86,16 +94,17 @@ def start_run(plan: PlanLike, path: Path, *, argv: Sequence[str] = (), progress:
     engine = build_engine(plan)
     with RunDirectory.create(path, plan, unit=engine.unit, argv=argv) as directory:
         directory.log("start", seed=plan.seed)
-        return _Drive(directory, engine, plan, None, (), show=progress).run()
+        return _Drive(directory, engine, plan, None, (), show=progress).run(signals)
 
 
-def resume_run(path: Path, plan: PlanLike, *, progress: bool = False) -> Outcome:
+def resume_run(path: Path, plan: PlanLike, *, progress: bool = False, signals: StopSignals | None = None) -> Outcome:
     """Go on with an unfinished run; a complete one is left as it is.
 
     Args:
         path: The run directory.
         plan: The plan of its manifest.
         progress: Draw a progress line when standard error is a terminal.
+        signals: Handlers already installed by the caller (sweeps); by default the run installs its own.
 
     Raises:
         RunStoreError: If the folder is no run, in use, too new or damaged beyond repair.
@@ -111,7 +120,17 @@ def resume_run(path: Path, plan: PlanLike, *, progress: bool = False) -> Outcome
     with RunDirectory.open(path) as directory:
         checkpoint, messages = directory.restore_point()
         directory.log("resume", unit=checkpoint.unit if checkpoint else 0, messages=list(messages))
-        return _Drive(directory, engine, plan, checkpoint, tuple(messages), show=progress).run()
+        return _Drive(directory, engine, plan, checkpoint, tuple(messages), show=progress).run(signals)
+
+
+def mark_failed(path: Path, plan: PlanLike, error: EquilibriaError) -> None:
+    """Mark a run failed whose process cannot do so itself; creates the directory if it never began."""
+    exists = check_place(path)
+    with RunDirectory.open(path) if exists else RunDirectory.create(path, plan, unit="") as directory:
+        unit = int(read_status(path).get("unit", 0))
+        directory.write_error({"class": type(error).__name__, "message": str(error), "unit": unit})
+        directory.write_status("failed", unit)
+        directory.log("failed", message=str(error), unit=unit)
 
 
 def build_engine(plan: PlanLike) -> Engine:
@@ -166,10 +185,10 @@ class _Drive:
         self._since = self._last_beat = time.perf_counter()
         self._first_unit = self._unit
 
-    def run(self) -> Outcome:
+    def run(self, given: StopSignals | None) -> Outcome:
         """Drive to the end, to a signal or to an error."""
         try:
-            with StopSignals() as signals:
+            with nullcontext(given) if given is not None else StopSignals() as signals:
                 self._start()
                 self._loop(signals)
                 if signals.received and not self._done():

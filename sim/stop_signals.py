@@ -11,21 +11,27 @@ from typing import Any, Self
 class StopSignals:
     """Context in which the two signals set ``received`` instead of ending the process.
 
-    Outside the main thread (a library call from a worker thread) Python cannot install handlers;
-    then nothing changes and ``received`` stays 0.
+    A signal that the process ignores stays ignored.  Outside the main thread (a library call from a
+    worker thread) Python cannot install handlers; then nothing changes and ``received`` stays 0.
+
+    Args:
+        escalate: Whether a second signal raises ``KeyboardInterrupt``; workers of a pool may get
+            several from their parent and must finish saving.
 
     Attributes:
         received: Number of the first signal, 0 before.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, escalate: bool = True) -> None:
         self.received = 0
+        self._escalate = escalate
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._handle)
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -34,6 +40,6 @@ class StopSignals:
         self._before.clear()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.received:
+        if self.received and self._escalate:
             raise KeyboardInterrupt
-        self.received = number
+        self.received = self.received or number

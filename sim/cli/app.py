@@ -20,10 +20,15 @@ import typer
 from equilibria.sim.errors import EquilibriaError, StorageFailed
 
 COMMANDS: Final[tuple[str, ...]] = (
+    "run_command",
     "validate_command",
     "schema_command",
     "list_command",
     "describe_command",
+    "resume_command",
+    "sweep_command",
+    "verify_command",
+    "replay_command",
     "show_command",
     "compare_command",
     "export_command",

@@ -31,13 +31,12 @@ from equilibria.sim.store.writer import Part
 from equilibria.sim.types import JSON
 
 
-def check_place(path: Path, *, marker: str = layout.MANIFEST, entries: frozenset[str] = layout.RUN_ENTRIES) -> bool:
+def check_place(path: Path, *, marker: str = layout.MANIFEST) -> bool:
     """Say whether ``path`` already holds a run (or sweep); touches nothing.
 
     Args:
         path: Where a run shall be written.
         marker: File whose presence makes the folder ours.
-        entries: Names that may stand in the folder.
 
     Returns:
         True when the marker exists, False when the folder is absent, empty or a creation cut short.
