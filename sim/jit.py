@@ -23,20 +23,24 @@ _warned: set[str] = set()
 @overload
 def kernel(function: F) -> F: ...
 @overload
-def kernel(*, parallel: bool = ..., inline: str = ...) -> Callable[[F], F]: ...
+def kernel(*, parallel: bool = ..., inline: str = ..., forceinline: bool = ...) -> Callable[[F], F]: ...
 
 
-def kernel(function: F | None = None, *, parallel: bool = False, inline: str = "never") -> F | Callable[[F], F]:
+def kernel(
+    function: F | None = None, *, parallel: bool = False, inline: str = "never", forceinline: bool = False
+) -> F | Callable[[F], F]:
     """Compile a function of arrays and scalars; ``kernel.py_func`` is the plain Python original.
 
     Args:
         function: The function to compile (when used without parentheses).
         parallel: Enable ``prange``.  Reductions across iterations must be written in fixed order.
         inline: ``"always"`` inlines the function into its callers at the numba IR level.
+        forceinline: Make LLVM inline the function; for helpers with many array arguments, whose
+            passing costs more than the work on small inputs.
     """
 
     def decorate(f: F) -> F:
-        options: dict[str, Any] = {"nogil": True, "parallel": parallel, "inline": inline}
+        options: dict[str, Any] = {"nogil": True, "parallel": parallel, "inline": inline, "forceinline": forceinline}
         try:
             return cast(F, numba.njit(cache=True, **options)(f))
         except RuntimeError as error:  # "cannot cache function ...: no locator available"

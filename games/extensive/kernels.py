@@ -17,12 +17,8 @@ import numpy as np
 
 from equilibria.sim.jit import kernel
 
-_ONE = np.uint32(1)
-_FOUR = np.uint32(4)
-_TAIL = np.uint32(3)
 
-
-@kernel
+@kernel(forceinline=True)
 def gradient1(rowptr, val, g, lo, hi):  # type: ignore[no-untyped-def]
     """Gradient of a one-player game: row sums of ``val``; arguments as in ``gradient2``."""
     for s in range(lo, hi):
@@ -32,7 +28,7 @@ def gradient1(rowptr, val, g, lo, hi):  # type: ignore[no-untyped-def]
         g[s] = total
 
 
-@kernel
+@kernel(forceinline=True)
 def gradient2(rowptr, col0, val, x, g, lo, hi):  # type: ignore[no-untyped-def]
     """g[s] = sum_k val[k] x[col0[k]] over the entries of row s, for rows lo <= s < hi.
 
@@ -62,7 +58,7 @@ def gradient2(rowptr, col0, val, x, g, lo, hi):  # type: ignore[no-untyped-def]
         g[s] = (a0 + a1) + (a2 + a3)
 
 
-@kernel
+@kernel(forceinline=True)
 def gradient3(rowptr, col0, col1, val, x, g, lo, hi):  # type: ignore[no-untyped-def]
     """g[s] = sum_k val[k] x[col0[k]] x[col1[k]] for rows lo <= s < hi; see ``gradient2``."""
     for s in range(np.uint64(lo), np.uint64(hi)):
@@ -83,7 +79,7 @@ def gradient3(rowptr, col0, col1, val, x, g, lo, hi):  # type: ignore[no-untyped
         g[s] = (a0 + a1) + (a2 + a3)
 
 
-@kernel
+@kernel(forceinline=True)
 def gradient_n(rowptr, col, val, x, g, lo, hi):  # type: ignore[no-untyped-def]
     """g[s] = sum_k val[k] prod_j x[col[j, k]] for any number of other players; see ``gradient2``.
 
@@ -100,7 +96,7 @@ def gradient_n(rowptr, col, val, x, g, lo, hi):  # type: ignore[no-untyped-def]
         g[s] = total
 
 
-@kernel
+@kernel(forceinline=True)
 def gradient_rows(rowptr, col, val, x, g, lo, hi):  # type: ignore[no-untyped-def]
     """Gradient of rows lo <= s < hi for any number of players; branches once on ``col.shape[0]``."""
     others = col.shape[0]
@@ -114,7 +110,7 @@ def gradient_rows(rowptr, col, val, x, g, lo, hi):  # type: ignore[no-untyped-de
         gradient_n(rowptr, col, val, x, g, lo, hi)
 
 
-@kernel
+@kernel(forceinline=True)
 def reach_forward(parent, first, nact, pol, x, ilo, ihi):  # type: ignore[no-untyped-def]
     """x[first+a] = x[parent] pol[first+a] for infosets ilo <= i < ihi of one player.
 

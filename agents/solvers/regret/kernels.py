@@ -55,7 +55,7 @@ _AOD_EPS, _AOD_MIN_SUM = 1e-9, 1e-12
 _U1 = np.uint64(1)
 
 
-@kernel
+@kernel(forceinline=True)
 def discount(base, exponent, offset):  # type: ignore[no-untyped-def]
     """Return base^e / (base^e + offset), 0 for base 0 (the factor then multiplies a zero regret)."""
     if base <= 0.0:
@@ -64,7 +64,7 @@ def discount(base, exponent, offset):  # type: ignore[no-untyped-def]
     return power / (power + offset)
 
 
-@kernel
+@kernel(forceinline=True)
 def decay(t, gamma):  # type: ignore[no-untyped-def]
     """Return ((t-1)/t)^gamma: the recursive form of averaging weights t^gamma."""
     ratio = (t - 1.0) / t
@@ -77,7 +77,7 @@ def decay(t, gamma):  # type: ignore[no-untyped-def]
     return ratio**gamma
 
 
-@kernel
+@kernel(forceinline=True)
 def local_linear(parent, first, nact, pol, x, R, S, g, ilo, ihi, dpos, dneg, weight, floor, keep, add, cR, cr, zero):  # type: ignore[no-untyped-def]
     """Apply one iteration's rules with projection exponent 1 to infosets ilo..ihi-1.
 
@@ -97,7 +97,7 @@ def local_linear(parent, first, nact, pol, x, R, S, g, ilo, ihi, dpos, dneg, wei
             r = g[s] - value
             r = 0.0 if abs(r) < zero else r
             old = R[s]
-            new = max(floor, (dpos if old > 0.0 else dneg) * old + weight * r)
+            new = max(floor, dpos * max(old, 0.0) + dneg * min(old, 0.0) + weight * r)
             R[s] = new
             S[s] = keep * S[s] + add * x[s]
             z = max(0.0, cR * new + cr * r)
@@ -112,7 +112,7 @@ def local_linear(parent, first, nact, pol, x, R, S, g, ilo, ihi, dpos, dneg, wei
                 pol[s] = even
 
 
-@kernel
+@kernel(forceinline=True)
 def raised(z, exponent):  # type: ignore[no-untyped-def]
     """Return z^exponent for z >= 0, without a power function for the usual exponents."""
     if exponent == 1.5:
@@ -124,7 +124,7 @@ def raised(z, exponent):  # type: ignore[no-untyped-def]
     return z**exponent if z > 0.0 else 0.0
 
 
-@kernel
+@kernel(forceinline=True)
 def local_powered(
     parent, first, nact, pol, x, R, S, g, ilo, ihi, dpos, dneg, weight, floor, keep, add, cR, cr, zero, exponent, boost
 ):  # type: ignore[no-untyped-def]
@@ -142,9 +142,9 @@ def local_powered(
         for s in range(start, end):
             r = g[s] - value
             r = 0.0 if abs(r) < zero else r
-            r = boost * r if r > 0.0 else r
+            r = boost * max(r, 0.0) + min(r, 0.0)
             old = R[s]
-            new = max(floor, (dpos if old > 0.0 else dneg) * old + weight * r)
+            new = max(floor, dpos * max(old, 0.0) + dneg * min(old, 0.0) + weight * r)
             R[s] = new
             S[s] = keep * S[s] + add * x[s]
             z = raised(max(0.0, cR * new + cr * r), exponent)
@@ -159,7 +159,7 @@ def local_powered(
                 pol[s] = even
 
 
-@kernel
+@kernel(forceinline=True)
 def update_discounted(parent, first, nact, pol, x, R, S, g, extra, ilo, ihi, params, k):  # type: ignore[no-untyped-def]
     """One player's local rules of iteration k (0-based) for the discounting family."""
     t = k + 1.0
@@ -212,7 +212,7 @@ def update_discounted(parent, first, nact, pol, x, R, S, g, extra, ilo, ihi, par
     reach_forward(parent, first, nact, pol, x, ilo, ihi)
 
 
-@kernel
+@kernel(forceinline=True)
 def update_vad(parent, first, nact, pol, x, R, S, g, extra, ilo, ihi, params, k):  # type: ignore[no-untyped-def]
     """One player's local rules of iteration k (0-based) for VAD-CFR; extra [I or 1] is the moving average."""
     t = k + 1.0
@@ -260,7 +260,7 @@ def update_vad(parent, first, nact, pol, x, R, S, g, extra, ilo, ihi, params, k)
             dpos = 1.0 / (1.0 + math.exp(-al * log_t))
             dneg = 1.0 / (1.0 + math.exp(-be * log_t))
         weight = 0.0
-        if averaging:
+        if averaging and x[parent[i]] > 0.0:  # own reach zero adds nothing
             weight = plain_weight
             if adaptive:
                 nu_i = volatile * min(1.0, m * inverse_rmax)
@@ -273,12 +273,12 @@ def update_vad(parent, first, nact, pol, x, R, S, g, extra, ilo, ihi, params, k)
         total = 0.0
         for s in range(start, end):
             r = g[s]
-            r = boost * r if r > 0.0 else r
+            r = boost * max(r, 0.0) + min(r, 0.0)
             old = R[s]
-            new = max(floor, (dpos if old >= 0.0 else dneg) * old + r)
+            new = max(floor, dpos * max(old, 0.0) + dneg * min(old, 0.0) + r)
             R[s] = new
             S[s] += weight * x[s]
-            z = raised(max(0.0, (dpos if new >= 0.0 else dneg) * new + optimism * r), exponent)
+            z = raised(max(0.0, dpos * max(new, 0.0) + dneg * min(new, 0.0) + optimism * r), exponent)
             pol[s] = z
             total += z
         if total > 0.0:
@@ -291,7 +291,7 @@ def update_vad(parent, first, nact, pol, x, R, S, g, extra, ilo, ihi, params, k)
     reach_forward(parent, first, nact, pol, x, ilo, ihi)
 
 
-@kernel
+@kernel(forceinline=True)
 def update_aod(parent, first, nact, pol, x, R, S, g, extra, ilo, ihi, params, k):  # type: ignore[no-untyped-def]
     """One player's local rules of iteration k (0-based) for AOD-CFR; extra [S] is the average of R."""
     t = k + 1.0
