@@ -131,7 +131,9 @@ def _load(entry: Entry) -> Plugin:
     try:
         plugin = point.load()
     except Exception as error:  # whatever a foreign module raises while it is imported
-        raise PluginError(f"{place} cannot be imported: {type(error).__name__}: {error}") from error
+        raise PluginError(
+            f"{place} cannot be imported: {type(error).__name__}: {error}; reinstall that distribution"
+        ) from error
     if not isinstance(plugin, Plugin):
         raise PluginError(f"{place} must refer to a sim.plugin.Plugin, found {type(plugin).__name__}")
     if plugin.kind != entry.kind or plugin.name != entry.name:

@@ -143,7 +143,8 @@ def _sample(raw: dict[str, Any], definitions: dict[str, Any]) -> JSON:
     if field.get("type") == "array":
         items = field.get("items", {})
         return [_sample(items, definitions)] * int(field.get("minItems", 1)) if isinstance(items, dict) else []
-    return {"boolean": True, "object": {}, "null": None}.get(str(field.get("type")), "...")
+    others: dict[str, JSON] = {"boolean": True, "object": {}, "null": None}
+    return others.get(str(field.get("type")), "...")
 
 
 def _short(value: JSON) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 from equilibria.sim.errors import Problem
 from equilibria.sim.scenario.models import MAX_MEMBERS
 from equilibria.sim.scenario.overrides import set_path
-from equilibria.sim.scenario.reader import Node, problem_at
+from equilibria.sim.scenario.reader import Node, Place, problem_at
 from equilibria.sim.scenario.resolve import resolve
 from equilibria.sim.types import JSON
 
@@ -95,22 +95,25 @@ def _axes_are_sound(root: Node, found: Mapping[str, list[Node]], problems: list[
 
 def _check_points(root: Node, found: Mapping[str, list[Node]], points: int, problems: list[Problem]) -> None:
     bare = without_sweep(root)
+    places = root.value["sweep"].value["grid"].keys if found else {}
     reported: set[tuple[int, int, str]] = set()
     every = points <= CHECKED_POINTS
     chosen = combinations(found) if every else ({path: v} for path, values in found.items() for v in values)
     for point in chosen:
         mistakes: list[Problem] = []
-        resolve(graft(bare, point), mistakes)
+        resolve(graft(bare, point, places), mistakes)
         for mistake in mistakes:
-            moved = _at_the_grid(mistake, point, found)
+            moved = _at_the_grid(mistake, point, found, places)
             mark = (moved.line, moved.column, moved.message)
             if mark not in reported:
                 reported.add(mark)
                 problems.append(moved)
 
 
-def _at_the_grid(mistake: Problem, point: Mapping[str, Node], found: Mapping[str, list[Node]]) -> Problem:
-    """Move a member's mistake to the grid value that causes it."""
+def _at_the_grid(
+    mistake: Problem, point: Mapping[str, Node], found: Mapping[str, list[Node]], places: Mapping[str, Place]
+) -> Problem:
+    """Move a member's mistake to the grid path or value that causes it."""
 
     def nearness(path: str) -> tuple[int, bool]:
         shared = 0
@@ -121,6 +124,8 @@ def _at_the_grid(mistake: Problem, point: Mapping[str, Node], found: Mapping[str
         return shared, path.endswith(".use")
 
     path = max(point, key=nearness)
+    if (mistake.line, mistake.column) == places[path][1:]:
+        return problem_at(places[path], f"sweep.grid.{path}", mistake.message)
     node = point[path]
     index = next(i for i, value in enumerate(found[path]) if value is node)
     own = any((mistake.line, mistake.column) == place[1:] for place in _places(node))
@@ -131,7 +136,7 @@ def _at_the_grid(mistake: Problem, point: Mapping[str, Node], found: Mapping[str
     return problem_at(place, f"sweep.grid.{path}.{index}", text)
 
 
-def _places(node: Node) -> Iterator[tuple[str, int, int]]:
+def _places(node: Node) -> Iterator[Place]:
     yield node.place
     yield from node.keys.values()
     children = node.value.values() if isinstance(node.value, dict) else node.value
@@ -148,11 +153,11 @@ def without_sweep(root: Node) -> Node:
     return bare
 
 
-def graft(bare: Node, point: Mapping[str, Node]) -> Node:
+def graft(bare: Node, point: Mapping[str, Node], places: Mapping[str, Place] | None = None) -> Node:
     """Return a copy of the base with a grid point's values in place, in file order."""
     member = bare.copy()
     for path, value in point.items():
-        set_path(member, path, value.copy())
+        set_path(member, path, value.copy(), (places or {}).get(path))
     return member
 
 

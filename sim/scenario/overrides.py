@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from equilibria.sim.errors import Problem, ScenarioError
-from equilibria.sim.scenario.reader import Node, compose, from_plain
+from equilibria.sim.scenario.reader import Node, Place, compose, from_plain
 
 
 def apply_option(root: Node, text: str, problems: list[Problem]) -> None:
@@ -34,10 +34,16 @@ def apply_option(root: Node, text: str, problems: list[Problem]) -> None:
             problems.append(Problem(option, 0, 0, path, message))
 
 
-def set_path(root: Node, path: str, value: Node) -> str:
+def set_path(root: Node, path: str, value: Node, key_place: Place | None = None) -> str:
     """Put a value at a dotted path, changing ``root`` in place.
 
     Missing mappings on the way are created; list indices must exist.
+
+    Args:
+        root: Top-level node.
+        path: Dotted keys and list indices.
+        value: The value.
+        key_place: Where the path stands; the value's place if left out.
 
     Returns:
         Empty when done, otherwise what is wrong and what to do.
@@ -45,9 +51,9 @@ def set_path(root: Node, path: str, value: Node) -> str:
     parts = path.split(".")
     if not all(parts):
         return "empty part in the path; write keys and list indices separated by single dots"
-    node = root
+    node, place = root, key_place or value.place
     for depth, part in enumerate(parts[:-1]):
-        below, message = _enter(node, part, parts[:depth], value)
+        below, message = _enter(node, part, parts[:depth], place)
         if below is None:
             return message
         node = below
@@ -58,17 +64,17 @@ def set_path(root: Node, path: str, value: Node) -> str:
         node.value[index] = value
     elif isinstance(node.value, dict):
         node.value[parts[-1]] = value
-        node.keys[parts[-1]] = value.place
+        node.keys[parts[-1]] = place
     else:
         return f"{'.'.join(parts[:-1])} is a single value and has no parts; shorten the path"
     return ""
 
 
-def _enter(node: Node, part: str, before: Sequence[str], value: Node) -> tuple[Node | None, str]:
+def _enter(node: Node, part: str, before: Sequence[str], place: Place) -> tuple[Node | None, str]:
     if isinstance(node.value, dict):
         if part not in node.value:
-            node.value[part] = Node({}, value.place)
-            node.keys[part] = value.place
+            node.value[part] = Node({}, place)
+            node.keys[part] = place
         return node.value[part], ""
     if isinstance(node.value, list):
         index = _index(node, part)

@@ -29,6 +29,7 @@ from equilibria.sim.scenario.resolve import resolve
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import JSON
 
+MAX_SHOWN: Final = 100
 _NOT_HASHED: Final = ("name", "description", "sweep")
 _NOT_HASHED_IN_RUN: Final = ("seed", "threads")
 
@@ -309,10 +310,20 @@ def plan_from_bytes(
     if resolved is not None:
         check_sweep(root, problems)
     if problems or resolved is None:
-        raise ScenarioError(problems)
+        raise ScenarioError(_first(problems))
     if resolved["sweep"] is not None:
         cast(dict[str, JSON], resolved["sweep"])["base"] = without_sweep(root).plain()
     return Plan(cast(dict[str, Any], resolved), source, shown)
+
+
+def _first(problems: list[Problem]) -> list[Problem]:
+    """Keep the first mistakes of a file that is wrong throughout."""
+    ordered = sorted(problems)
+    if len(ordered) <= MAX_SHOWN:
+        return ordered
+    after = ordered[MAX_SHOWN]
+    rest = f"{len(ordered) - MAX_SHOWN} more mistakes from here on; correct the ones above first"
+    return [*ordered[:MAX_SHOWN], Problem(after.file, after.line, after.column, "", rest)]
 
 
 def _pruned(resolved: dict[str, Any]) -> dict[str, Any]:

@@ -147,6 +147,7 @@ def _engine(root: Node, parts: list[Part], problems: list[Problem]) -> Plugin | 
     if engine is not None and offered and engine.name not in offered:
         text = f"engine {engine.name!r} cannot host game {game.plugin.name!r}; use one of: {', '.join(offered)}"
         problems.append(problem_at(named.place, "game.engine", text))
+        return None
     return engine
 
 

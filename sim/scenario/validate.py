@@ -38,7 +38,7 @@ def check(model: type[M], node: Node, path: str, problems: list[Problem]) -> M |
     errors = _errors(model, node)
     if not isinstance(errors, list):
         return None if _holds_bad(node) else errors
-    found = [_problem(model, node, path, error) for error in errors]
+    found = [_problem(model, node, path, error) for error in errors if not _is_misspelt(error, errors)]
     problems += _distinct(p for p in found if p is not None)
     return None
 
@@ -58,6 +58,15 @@ def _errors(model: type[M], node: Node) -> M | list[dict[str, Any]]:
                 changed = True
         if not changed:
             return errors
+
+
+def _is_misspelt(error: dict[str, Any], errors: list[dict[str, Any]]) -> bool:
+    """Say whether a key counts as missing only because it is misspelt (which is reported)."""
+    if error["type"] != "missing":
+        return False
+    *parent, name = error["loc"]
+    unknown = (str(e["loc"][-1]) for e in errors if e["type"] == "extra_forbidden" and [*e["loc"][:-1]] == parent)
+    return any(difflib.get_close_matches(key, [str(name)], cutoff=0.6) for key in unknown)
 
 
 def locate(node: Node, loc: Loc) -> tuple[Node, list[str]]:
