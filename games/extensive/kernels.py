@@ -229,3 +229,23 @@ def normalise_sums(first, nact, sums, pol, ilo, ihi):  # type: ignore[no-untyped
             total += sums[s]
         for s in range(start, start + count):
             pol[s] = sums[s] / total if total > 0.0 else 1.0 / np.float64(count)
+
+
+@kernel
+def infoset_statistics(parent, first, nact, pol, x, value, mass, reach, regret):  # type: ignore[no-untyped-def]
+    """Reach probability of every infoset and counterfactual regret of every action.
+
+    ``value`` and ``mass`` [S] are the gradients of ``val`` and ``cval`` after ``value_backward``;
+    outputs: reach [I] and regret [S].
+    """
+    for i in range(np.uint64(first.shape[0])):
+        start = np.uint64(first[i])
+        end = start + np.uint64(nact[i])
+        v = 0.0
+        m = 0.0
+        for s in range(start, end):
+            v += pol[s] * value[s]
+            m += pol[s] * mass[s]
+        for s in range(start, end):
+            regret[s] = value[s] - v
+        reach[i] = x[parent[i]] * m

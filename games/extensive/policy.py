@@ -47,6 +47,15 @@ class BehaviouralPolicy:
         object.__setattr__(self, "probs", probs)
 
     @classmethod
+    def trusted(cls, game: ExtensiveGame, probs: FloatArray) -> BehaviouralPolicy:
+        """Wrap probabilities [S] that are known to be valid; takes the array over without a check or copy."""
+        policy = object.__new__(cls)
+        probs.flags.writeable = False
+        object.__setattr__(policy, "game", game)
+        object.__setattr__(policy, "probs", probs)
+        return policy
+
+    @classmethod
     def from_table(cls, game: ExtensiveGame, table: Mapping[tuple[int, str], Sequence[float]]) -> BehaviouralPolicy:
         """Build a policy from probabilities by (player, infostate); infosets left out are uniform.
 

@@ -163,7 +163,7 @@ def local_powered(
 def update_discounted(parent, first, nact, pol, x, R, S, g, extra, ilo, ihi, params, k):  # type: ignore[no-untyped-def]
     """One player's local rules of iteration k (0-based) for the discounting family."""
     t = k + 1.0
-    share = t / params[BUDGET]
+    share = min(t / params[BUDGET], 1.0)
     index = t - 1.0 + params[SHIFT]
     dpos = dneg = 1.0
     project = 1.0
@@ -183,7 +183,25 @@ def update_discounted(parent, first, nact, pol, x, R, S, g, extra, ilo, ihi, par
     floor, zero, exponent = params[FLOOR], params[ZERO_TOL], params[EXPONENT]
     if exponent == 1.0 and params[BOOST] == 1.0:
         local_linear(
-            parent, first, nact, pol, x, R, S, g, ilo, ihi, dpos, dneg, weight, floor, keep, add, project, optimism, zero
+            parent,
+            first,
+            nact,
+            pol,
+            x,
+            R,
+            S,
+            g,
+            ilo,
+            ihi,
+            dpos,
+            dneg,
+            weight,
+            floor,
+            keep,
+            add,
+            project,
+            optimism,
+            zero,
         )
     else:
         local_powered(
@@ -348,9 +366,7 @@ def run_discounted(
         for p in range(n):
             if alternating:
                 gradient_rows(rowptr, col, val, x, g, seq_off[p], seq_off[p + 1])
-            update_discounted(
-                parent, first, nact, pol, x, R, S, g, extra, iset_off[p], iset_off[p + 1], params, k
-            )
+            update_discounted(parent, first, nact, pol, x, R, S, g, extra, iset_off[p], iset_off[p + 1], params, k)
 
 
 @kernel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from equilibria.agents.solvers.regret.sampling_settings import MCCFRSettings
 from equilibria.sim.plugin import Plugin
 
-MCCFR = Plugin(
+mccfr = Plugin(
     kind="agent",
     name="mccfr",
     summary="Monte Carlo CFR: external or outcome sampling, optional variance-reducing baselines",

@@ -1,0 +1,1 @@
+"""Regret minimisers: the CFR family as rows of one table."""
