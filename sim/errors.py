@@ -4,6 +4,7 @@
 
     EquilibriaError                      exit code 3 unless said otherwise
     |- InvalidValue (ValueError)         an argument or parameter is out of its range
+    |  `- BadUsage                  2    arguments of a command do not fit each other or what they name
     |- ScenarioError                2    one or more mistakes in a scenario, each with its position
     |- UnknownName (LookupError)    2    no registry entry has this name
     |- MissingExtra                 2    a part needs an optional dependency that is not installed
@@ -47,6 +48,12 @@ class EquilibriaError(Exception):
 
 class InvalidValue(EquilibriaError, ValueError):
     """An argument or parameter lies outside its documented range."""
+
+
+class BadUsage(InvalidValue):
+    """The arguments of a command do not fit each other or what they name."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True, order=True)

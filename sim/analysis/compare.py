@@ -10,71 +10,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
+from equilibria.sim.analysis.differences import failure_notes, scenario_notes
 from equilibria.sim.analysis.facts import (
-    MetricFacts,
     agents_phrase,
     certificate_sentence,
     facts,
     final_values,
     headline_metric,
     metric_facts,
-    plural,
     require_metric,
 )
 from equilibria.sim.analysis.samples import Sample, Source, overrides_phrase, varying_keys
-from equilibria.sim.analysis.statistics import PairedDifference, holm, paired_difference, smallest_p
+from equilibria.sim.analysis.statistics import holm, paired_difference
 from equilibria.sim.analysis.ticks import short
+from equilibria.sim.analysis.verdicts import Comparison, judge
 from equilibria.sim.errors import InvalidValue
 from equilibria.sim.types import JSON
-
-LEVEL = 0.05
-Verdict = Literal["lower", "higher", "equal", "no evidence", "too few pairs", "seed-free", "one pair", "no pairs"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Outcome for one metric and one pair of groups.
-
-    Attributes:
-        metric: What was compared.
-        first: Name of A.
-        second: Name of B.
-        paired: Statistics, ``None`` if nothing could be paired.
-        p_adjusted: p after Holm's correction when several groups are compared, else the p itself.
-        verdict: Outcome in one word or two.
-        left_out: Seeds or members without a partner.
-    """
-
-    metric: MetricFacts
-    first: str
-    second: str
-    paired: PairedDifference | None
-    p_adjusted: float
-    verdict: Verdict
-    left_out: int = 0
-
-    def sentence(self) -> str:
-        """Say the outcome in words."""
-        return _sentence(self)
-
-    def to_json(self) -> dict[str, JSON]:
-        """Return the outcome as a JSON object."""
-        return {
-            "metric": self.metric.name,
-            "unit": self.metric.unit,
-            "direction": self.metric.direction,
-            "a": self.first,
-            "b": self.second,
-            "verdict": self.verdict,
-            "sentence": self.sentence(),
-            "left_out": self.left_out,
-            "p_adjusted": self.p_adjusted,
-            "paired": None if self.paired is None else self.paired.to_json(),
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +80,7 @@ def compare_sources(first: Source, second: Source, *, metrics: Sequence[str] = (
             for label_a, label_b, samples_a, samples_b in pairs
         ]
         comparisons += _adjusted(outcomes)
-    notes = _notes(first.samples[0], second.samples[0], at=at) + _failures(first) + _failures(second)
+    notes = scenario_notes(first.samples[0], second.samples[0], at=at) + failure_notes(first) + failure_notes(second)
     if not first.is_sweep and not second.is_sweep:
         notes += _crossings(first.samples[0], second.samples[0], names)
     return Report(
@@ -175,7 +130,7 @@ def compare_groups(
         ]
         comparisons += _adjusted(outcomes)
     pairs = [(label, label, samples, samples) for label, samples in groups.items()]
-    notes = _failures(sweep)
+    notes = failure_notes(sweep)
     if len(groups) > 2:
         notes.append(f"p values are adjusted for {len(groups) - 1} comparisons (Holm)")
     return Report(
@@ -261,7 +216,7 @@ def _compare_groups(
         second=label_b,
         paired=paired,
         p_adjusted=paired.p_value,
-        verdict=_verdict(paired, paired.p_value),
+        verdict=judge(paired, paired.p_value),
         left_out=left_out,
     )
 
@@ -291,118 +246,8 @@ def _adjusted(outcomes: list[Comparison]) -> list[Comparison]:
     for index, p in zip(testable, holm([outcomes[i].p_adjusted for i in testable]), strict=True):
         paired = outcomes[index].paired
         if paired is not None:
-            outcomes[index] = replace(outcomes[index], p_adjusted=p, verdict=_verdict(paired, p))
+            outcomes[index] = replace(outcomes[index], p_adjusted=p, verdict=judge(paired, p))
     return outcomes
-
-
-def _verdict(paired: PairedDifference, p: float) -> Verdict:
-    if paired.pairs == 1:
-        return "one pair"
-    if paired.lower_pairs == 0 and paired.higher_pairs == 0:
-        return "equal"
-    if paired.seed_free:
-        return "seed-free"
-    if paired.interval.contains(0.0):
-        return "no evidence"
-    if p > LEVEL:
-        one_sided = 0 in (paired.lower_pairs, paired.higher_pairs)
-        return "too few pairs" if one_sided and smallest_p(paired.pairs) > LEVEL else "no evidence"
-    return "lower" if paired.difference < 0 else "higher"
-
-
-def _sentence(outcome: Comparison) -> str:
-    a, b, metric, paired = outcome.first, outcome.second, outcome.metric, outcome.paired
-    if paired is None:
-        return f"{metric.name}: {a} and {b} share no seed, so nothing can be paired; run both with the same seeds"
-    unit = f" {metric.unit}" if metric.unit else ""
-    side = "lower" if paired.difference < 0 else "higher"
-    size = f"{short(abs(paired.difference))}{unit}"
-    n = paired.pairs
-    spread = f"[{short(paired.interval.low)}, {short(paired.interval.high)}]"
-    if outcome.verdict == "one pair":
-        values = f"A {short(paired.first)}, B {short(paired.second)}"
-        return f"{metric.name}: one pair cannot show a difference ({values}{unit}); run both as sweeps over seeds"
-    if outcome.verdict == "equal":
-        return f"{metric.name}: {a} and {b} are equal in all {n} pairs"
-    if outcome.verdict == "seed-free":
-        return (
-            f"{metric.name}: {a} is {side} than {b} by {size}, the same in all {n} pairs: neither side depends "
-            "on the seed, so this is a fact about these two scenarios and no statistical claim"
-        )
-    p = f"{'exact ' if paired.p_exact else ''}p = {outcome.p_adjusted:.2g}"
-    if outcome.verdict == "no evidence":
-        relation = "contains 0" if paired.interval.contains(0.0) else "excludes 0, but the permutation test does not"
-        return f"{metric.name}: no evidence of a difference between {a} and {b} (n = {n}, interval {spread} {relation}, {p})"
-    ratio = f", ratio {short(paired.ratio)}" if paired.ratio is not None else ""
-    claim = f"{a} is {side} than {b} by {size} {_absolute(paired)}"
-    if outcome.verdict == "too few pairs":
-        return (
-            f"{metric.name}: {claim} in all {n} pairs{ratio}, but {n} pairs cannot reach p <= {LEVEL} ({p}); "
-            "use at least 6 seeds"
-        )
-    better = {"lower": side == "lower", "higher": side == "higher"}.get(metric.direction)
-    judged = "" if better is None else f"; {'better' if better else 'worse'}, as {metric.direction} is better"
-    return f"{metric.name}: {claim} (95 % interval, n = {n}, {p}{ratio}{judged})"
-
-
-def _absolute(paired: PairedDifference) -> str:
-    ends = sorted((paired.interval.low, paired.interval.high), key=abs) if paired.difference < 0 else None
-    low, high = (-ends[0], -ends[1]) if ends else (paired.interval.low, paired.interval.high)
-    return f"[{short(low)}, {short(high)}]"
-
-
-def _notes(first: Sample, second: Sample, *, at: int | None) -> list[str]:
-    a, b = facts(first.run), facts(second.run)
-    notes = []
-    if a.game != b.game:
-        notes.append(f"the games differ: A {a.game}, B {b.game}; values of different games are rarely comparable")
-    if a.unit != b.unit:
-        notes.append(f"the units of progress differ: A counts {plural(a.unit)}, B counts {plural(b.unit)}")
-    if a.done != b.done and at is None:
-        notes.append(
-            f"the sides reached different units: A {a.progress()}, B {b.progress()}; "
-            f"--at {min(a.done, b.done)} compares both at one unit"
-        )
-    for label, about in (("A", a), ("B", b)):
-        if about.state != "complete":
-            notes.append(f"{label} is {about.state} at {about.progress()}; its last value is not a result")
-    if a.seed != b.seed:
-        notes.append(f"the seeds differ: A {a.seed}, B {b.seed}; such runs are not paired")
-    changed = _changed(a.resolved, b.resolved)
-    if changed:
-        more = f" and {len(changed) - 8} more" if len(changed) > 8 else ""
-        notes.append(f"the scenarios differ in {', '.join(changed[:8])}{more}")
-    return notes
-
-
-def _changed(first: Any, second: Any, prefix: str = "") -> list[str]:
-    """Return the dotted keys at which two resolved scenarios differ, with both values when they are short."""
-    if isinstance(first, Mapping) and isinstance(second, Mapping):
-        keys = list(dict.fromkeys([*first, *second]))
-        skip = {"name", "description", "versions", "sweep", "source", "version"} if not prefix else set()
-        found: list[str] = []
-        for key in keys:
-            if key not in skip:
-                found += _changed(first.get(key), second.get(key), f"{prefix}{key}.")
-        return found
-    if isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
-        return [
-            hit for i, (x, y) in enumerate(zip(first, second, strict=True)) for hit in _changed(x, y, f"{prefix}{i}.")
-        ]
-    if first == second:
-        return []
-    key = prefix.rstrip(".")
-    if isinstance(first, (Mapping, list)) or isinstance(second, (Mapping, list)):
-        return [key]
-    return [f"{key} ({first} / {second})"]
-
-
-def _failures(side: Source) -> list[str]:
-    if not side.failures:
-        return []
-    names = ", ".join(f"{f.label} ({f.state})" for f in side.failures[:4])
-    more = f" and {len(side.failures) - 4} more" if len(side.failures) > 4 else ""
-    return [f"{side.label}: {len(side.failures)} members without a result are left out: {names}{more}"]
 
 
 def _crossings(first: Sample, second: Sample, names: Sequence[str]) -> list[str]:

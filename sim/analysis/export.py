@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -140,7 +141,8 @@ def _replace(path: Path, write: Callable[[Path], object]) -> None:
     except (OSError, pl.exceptions.ComputeError) as error:
         raise StorageFailed(f"{path}: cannot be written: {error}; free space or choose another --out") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -29,43 +29,41 @@ from equilibria.sim.analysis.facts import (
     metric_facts,
     plural,
 )
+from equilibria.sim.analysis.page import certificate, header, key_table, page, section
 from equilibria.sim.analysis.samples import Sample, Source
 from equilibria.sim.analysis.summaries import SweepRow, sweep_rows
-from equilibria.sim.analysis.svg import STYLE, line_chart
+from equilibria.sim.analysis.svg import line_chart
 from equilibria.sim.analysis.thinning import Curve, metric_curve
 from equilibria.sim.analysis.ticks import short
 
 CHART_POINTS = 500
 MAX_CURVES = 8
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-_PAGE_STYLE = (
-    "*{box-sizing:border-box}body{margin:0;background:var(--ground);color:var(--ink);"
-    "font:16px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}"
-    "main{max-width:1160px;margin:0 auto;padding:28px 20px 48px}"
-    "h1{font-size:1.7rem;line-height:1.2;margin:0 0 .3rem;overflow-wrap:anywhere}h2{font-size:1.15rem;margin:2.2rem 0 .7rem}"
-    "p{margin:.35rem 0}.soft{color:var(--soft);font-size:.92rem}"
-    ".pill{display:inline-block;padding:.05rem .65rem;border-radius:1rem;font-size:.85rem;font-weight:600;"
-    "border:1px solid currentColor}.complete{color:var(--green)}.failed,.broken{color:var(--vermilion)}"
-    ".running,.interrupted,.unknown,.missing{color:var(--gold)}"
-    ".certificate{border-left:4px solid var(--accent);background:var(--panel);padding:.8rem 1rem;margin:1.1rem 0;"
-    "font-size:1.06rem;border-radius:0 6px 6px 0;overflow-wrap:anywhere}"
-    ".tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(170px,1fr));gap:12px;margin:1rem 0}"
-    ".tile{background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:.6rem .8rem;min-width:0}"
-    ".tile b{display:block;font-size:1.35rem;line-height:1.3;font-variant-numeric:tabular-nums}"
-    ".tile span{color:var(--soft);font-size:.85rem;overflow-wrap:anywhere}"
-    ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:16px}"
-    ".charts>figure{margin:0;border:1px solid var(--line);border-radius:8px;padding:10px 10px 6px;min-width:0}"
-    ".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.93rem}"
-    "th,td{text-align:left;padding:.35rem .7rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}"
-    "th{color:var(--soft);font-weight:600}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
-    "td.key{white-space:nowrap;color:var(--soft)}td.any{overflow-wrap:anywhere}"
-    "pre{background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:.8rem 1rem;overflow-x:auto;"
-    "font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;margin:.4rem 0}"
-    "summary{cursor:pointer;font-weight:600}summary:focus-visible{outline:2px solid var(--accent)}"
-    "footer{margin-top:2.5rem;color:var(--soft);font-size:.85rem}"
-    "@media(max-width:520px){main{padding:18px 14px 36px}h1{font-size:1.35rem}.tiles{grid-template-columns:1fr 1fr}"
-    ".tile b{font-size:1.1rem}}@media print{pre{white-space:pre-wrap}.charts>figure{break-inside:avoid}}"
+_CERTIFICATE_KEYS = (
+    "measure",
+    "value",
+    "unit",
+    "low",
+    "high",
+    "confidence",
+    "sample_size",
+    "kind",
+    "method",
+    "target",
+    "warning",
 )
+_SCENARIO_KEYS = (
+    "version",
+    "name",
+    "description",
+    "game",
+    "agents",
+    "mechanisms",
+    "metrics",
+    "tables",
+    "run",
+    "sweep",
+)
+_PART_KEYS = ("role", "use", "name", "params", "every", "sample", "engine")
 
 
 def run_page(run: RunLike) -> str:
@@ -79,17 +77,17 @@ def run_page(run: RunLike) -> str:
     """
     about, values = facts(run), final_values(run)
     body = [
-        _header(about.name, about.state, _subtitle(run, about)),
-        _certificate(certificate_sentence(run)),
+        header(about.name, about.state, _subtitle(run, about)),
+        certificate(certificate_sentence(run)),
         _tiles(run, values),
-        _section("Convergence", _charts(run, about, values)),
-        _section("Certificate", _certificate_table(run)),
-        _section("Recorded tables", _tables(run)),
-        _section("Reproduce", _reproduce(about)),
-        _section("Scenario", _scenario(about)),
-        _section("Environment", _environment(run)),
+        section("Convergence", _charts(run, about, values)),
+        section("Certificate", _certificate_table(run)),
+        section("Recorded tables", _tables(run)),
+        section("Reproduce", _reproduce(about)),
+        section("Scenario", _scenario(about)),
+        section("Environment", _environment(run)),
     ]
-    return _page(about.name, body)
+    return page(about.name, body)
 
 
 def sweep_page(source: Source) -> str:
@@ -97,38 +95,14 @@ def sweep_page(source: Source) -> str:
     rows = sweep_rows(source)
     first = source.samples[0] if source.samples else None
     body = [
-        _header(source.label, "complete" if not source.failures else "failed", _sweep_subtitle(source)),
-        _section("Groups", _group_table(rows)),
-        _section("Convergence over seeds", _sweep_chart(source)),
-        _section("Members", _member_table(source)),
-        _section("Reproduce", _reproduce(facts(first.run), sweep=True) if first else ""),
-        _section("Scenario of the first member", _scenario(facts(first.run)) if first else ""),
-        _section("Environment", _environment(first.run) if first else ""),
+        header(source.label, "complete" if not source.failures else "failed", _sweep_subtitle(source)),
+        section("Groups", _group_table(rows)),
+        section("Convergence over seeds", _sweep_chart(source)),
+        section("Members", _member_table(source)),
+        section("Scenario", _given_sweep(source)),
+        section("Environment", _environment(first.run) if first else ""),
     ]
-    return _page(source.label, body)
-
-
-def _page(title: str, body: Iterable[str]) -> str:
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(title)} · Equilibria</title><style>{STYLE}{_PAGE_STYLE}</style></head><body><main>\n"
-        + "\n".join(part for part in body if part)
-        + "\n<footer>Made by Equilibria: no equilibrium without a certificate.</footer></main></body></html>\n"
-    )
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{content}</section>" if content else ""
-
-
-def _header(name: str, state: str, subtitle: str) -> str:
-    css = state if state in ("complete", "failed", "running", "interrupted") else "unknown"
-    return (
-        f'<header><h1>{escape(name)}</h1><p><span class="pill {css}">{escape(state)}</span> '
-        f'<span class="soft">{escape(subtitle)}</span></p></header>'
-    )
+    return page(source.label, body)
 
 
 def _subtitle(run: RunLike, about: Facts) -> str:
@@ -141,10 +115,6 @@ def _subtitle(run: RunLike, about: Facts) -> str:
 def _sweep_subtitle(source: Source) -> str:
     text = f"{len(source.samples)} complete members"
     return f"{text}, {len(source.failures)} without a result" if source.failures else text
-
-
-def _certificate(sentence: str) -> str:
-    return f'<div class="certificate">{escape(sentence)}</div>'
 
 
 def _tiles(run: RunLike, values: Sequence[FinalValue]) -> str:
@@ -164,10 +134,7 @@ def _charts(run: RunLike, about: Facts, values: Sequence[FinalValue]) -> str:
     order.sort(key=lambda name: name != headline)
     for metric in order[:12]:
         keys = list(dict.fromkeys(v.key for v in values if v.metric == metric))
-        curves = [
-            metric_curve(run.metrics(), metric, key, name=key or metric, max_points=CHART_POINTS)
-            for key in keys[:MAX_CURVES]
-        ]
+        curves = [metric_curve(run.metrics(), metric, key, max_points=CHART_POINTS) for key in keys[:MAX_CURVES]]
         charts.append(_figure(curves, metric, run, about, left_out=len(keys) - len(curves)))
     return f'<div class="charts">{"".join(charts)}</div>' if charts else ""
 
@@ -192,12 +159,11 @@ def _figure(curves: Sequence[Curve], metric: str, run: RunLike, about: Facts, *,
 
 def _certificate_table(run: RunLike) -> str:
     certificate = run.certificate if isinstance(run.certificate, Mapping) else {}
-    skip = {"sentence", "details", "warning"}
-    rows = [(k, v) for k, v in certificate.items() if k not in skip and v is not None]
+    rows = [(k.replace("_", " "), certificate[k]) for k in _CERTIFICATE_KEYS if certificate.get(k) not in (None, "")]
     details = certificate.get("details")
     if isinstance(details, Mapping):
-        rows += [(f"details.{k}", v) for k, v in details.items()]
-    return _key_table(rows)
+        rows += [(str(k).replace("_", " "), v) for k, v in details.items()]
+    return key_table(rows)
 
 
 def _tables(run: RunLike) -> str:
@@ -215,9 +181,19 @@ def _tables(run: RunLike) -> str:
     return f'<div class="scroll"><table>{head}{"".join(rows)}</table></div>'
 
 
-def _reproduce(about: Facts, *, sweep: bool = False) -> str:
-    seed = f" --seed {about.seed}" if about.seed is not None and not sweep else ""
-    command = f"equilibria {'sweep' if sweep else 'run'} scenario.yaml{seed} --out {shlex.quote(about.name + '-again')}"
+def _given_sweep(source: Source) -> str:
+    """Return the sweep's scenario as it was given, with the command that runs it again."""
+    try:
+        given = (source.path / "scenario.yaml").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+    command = f"equilibria sweep scenario.yaml --out {shlex.quote(source.label + '-again')}"
+    return f"<pre>{escape(command)}</pre><pre>{escape(given)}</pre>"
+
+
+def _reproduce(about: Facts) -> str:
+    seed = f" --seed {about.seed}" if about.seed is not None else ""
+    command = f"equilibria run scenario.yaml{seed} --out {shlex.quote(about.name + '-again')}"
     lines = [
         "# save the scenario below as scenario.yaml, then",
         command,
@@ -237,8 +213,29 @@ def _scenario(about: Facts) -> str:
     plan = f'<p class="soft">plan hash {escape(about.plan_hash)}</p>' if about.plan_hash else ""
     return (
         f"{plan}<details open><summary>Resolved scenario (defaults filled in)</summary>"
-        f"<pre>{escape(to_yaml(about.resolved))}</pre></details>"
+        f"<pre>{escape(to_yaml(loadable(about.resolved)))}</pre></details>"
     )
+
+
+def loadable(resolved: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a resolved scenario as a scenario: usual order of keys, without versions, sweep and empty sections."""
+    kept = {k: v for k, v in resolved.items() if k not in ("versions", "sweep") and v not in (None, [], "")}
+    kept.setdefault("version", 1)
+    if "agents" in resolved:
+        kept["agents"] = resolved["agents"]
+    ordered = _ordered(kept, _SCENARIO_KEYS)
+    return {key: _ordered_parts(value) for key, value in ordered.items()}
+
+
+def _ordered_parts(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_ordered_parts(entry) for entry in value]
+    return _ordered(value, _PART_KEYS) if isinstance(value, Mapping) and "use" in value else value
+
+
+def _ordered(value: Mapping[str, Any], first: Sequence[str]) -> dict[str, Any]:
+    known = {key: value[key] for key in first if key in value}
+    return {**known, **{key: value[key] for key in value if key not in known}}
 
 
 def _environment(run: RunLike) -> str:
@@ -252,22 +249,7 @@ def _environment(run: RunLike) -> str:
             rows += [(f"{key}.{k}", v) for k, v in value.items()]
         else:
             rows.append((key, value))
-    return _key_table(rows)
-
-
-def _key_table(rows: Sequence[tuple[str, Any]]) -> str:
-    if not rows:
-        return ""
-    cells = "".join(
-        f'<tr><td class="key">{escape(str(k))}</td><td class="any">{escape(_text(v))}</td></tr>' for k, v in rows
-    )
-    return f'<div class="scroll"><table>{cells}</table></div>'
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return short(value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return key_table(rows)
 
 
 def to_yaml(value: Any) -> str:

@@ -174,10 +174,7 @@ def _values(run: RunLike, values: list[FinalValue], about: Facts) -> list[str]:
 def _plot(run: RunLike, about: Facts, metric: str, values: list[FinalValue], terminal: Terminal) -> list[str]:
     kind = metric_facts(run, metric)
     keys = list(dict.fromkeys(v.key for v in values if v.metric == metric))
-    curves = [
-        metric_curve(run.metrics(), metric, key, name=key or metric, max_points=PLOT_POINTS)
-        for key in keys[:MAX_CURVES]
-    ]
+    curves = [metric_curve(run.metrics(), metric, key, max_points=PLOT_POINTS) for key in keys[:MAX_CURVES]]
     lines = terminal_plot(
         curves,
         width=terminal.width,

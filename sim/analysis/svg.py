@@ -117,7 +117,7 @@ class _Frame:
         return _LEFT + (unit - self.x0) / (self.x1 - self.x0) * (WIDTH - _LEFT - _RIGHT)
 
     def y(self, value: FloatArray) -> FloatArray:
-        level = np.log10(np.maximum(value, 10.0**self.y0)) if self.log else value
+        level = np.maximum(np.log10(np.maximum(value, np.finfo(float).tiny)), self.y0) if self.log else value
         return HEIGHT - _BOTTOM - (level - self.y0) / (self.y1 - self.y0) * (HEIGHT - _TOP - _BOTTOM)
 
     def ticks(self) -> list[float]:
@@ -131,12 +131,15 @@ def _grid(frame: _Frame) -> list[str]:
         y = float(frame.y(np.array([value]))[0])
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{_LEFT - 8}" y="{y + 4.5:.1f}" text-anchor="end">{escape(short(value))}</text>')
-    ticks = [t for t in linear_ticks(frame.x0, frame.x1, 5) if float(t).is_integer()]
+    ticks = [t for t in linear_ticks(frame.x0, frame.x1, 6) if float(t).is_integer()]
     for index, unit in enumerate(ticks):
         x = float(frame.x(np.array([unit]))[0])
+        anchor = "end" if x > right - 20 else "middle"
         sparse = ' class="sparse"' if index % 2 else ""
         parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 5}"/>')
-        parts.append(f'<text{sparse} x="{x:.1f}" y="{bottom + 22}" text-anchor="middle">{escape(_whole(unit))}</text>')
+        at = right if anchor == "end" else x
+        text = escape(_whole(unit))
+        parts.append(f'<text{sparse} x="{at:.1f}" y="{bottom + 22}" text-anchor="{anchor}">{text}</text>')
     parts.append(f'<line class="axis" x1="{_LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}"/>')
     if frame.goal is not None:
         y = float(frame.y(np.array([frame.goal]))[0])

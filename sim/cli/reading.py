@@ -27,13 +27,15 @@ def open_source(path: Path) -> Source:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn what a damaged table raises into ``CorruptRun``."""
+    """Turn what a damaged table raises into ``CorruptRun``, and a wrong argument into ``BadUsage``."""
     import polars as pl
 
-    from equilibria.sim.errors import CorruptRun
+    from equilibria.sim.errors import BadUsage, CorruptRun, InvalidValue
 
     try:
         yield
+    except InvalidValue as error:
+        raise BadUsage(str(error)) from error
     except (pl.exceptions.PolarsError, FileNotFoundError) as error:
         reason = " ".join(str(error).split())[:300]
         raise CorruptRun(
