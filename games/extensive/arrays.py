@@ -14,12 +14,17 @@ von Stengel (1994), Fast algorithms for finding randomized strategies in game tr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equilibria.sim.types import FloatArray, UIntArray
+
+if TYPE_CHECKING:
+    from equilibria.games.extensive.history import HistoryGame
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,8 @@ class ExtensiveGame:
         nodes: Histories of the tree the game was made from, chance and terminals included.
         terminals: Terminal histories before merging.
         content_hash: SHA-256 of the arrays and tables; key of caches and part of the plan.
+        histories: Makes the history-level arrays when somebody asks for them; ``None`` where the name is
+            an OpenSpiel string (see ``histories.histories_of``).
     """
 
     name: str
@@ -87,6 +94,7 @@ class ExtensiveGame:
     terminals: int
     content_hash: str
     index: dict[tuple[int, str], int] = field(repr=False)  # (player, infostate) -> infoset
+    histories: Callable[[], HistoryGame] | None = field(default=None, repr=False, compare=False)
 
     @property
     def players(self) -> int:

@@ -189,7 +189,9 @@ def _names(book: _Book) -> dict[tuple[int, int], str]:
     for (player, _), infoset in book.infosets.items():
         uses[player, infoset.name] = uses.get((player, infoset.name), 0) + 1
     return {
-        (player, number): infoset.name if infoset.name and uses[player, infoset.name] == 1 else f"{infoset.name}#{number}"
+        (player, number): infoset.name
+        if infoset.name and uses[player, infoset.name] == 1
+        else f"{infoset.name}#{number}"
         for (player, number), infoset in book.infosets.items()
     }
 

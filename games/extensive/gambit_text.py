@@ -75,7 +75,9 @@ class TokenReader:
         """Take the next token; ``expected`` says for what it is needed."""
         token = self.peek()
         if token is None:
-            raise self.error(f"the file ends where {expected} was expected", Token("", max(0, len(self._text.rstrip()))))
+            raise self.error(
+                f"the file ends where {expected} was expected", Token("", max(0, len(self._text.rstrip())))
+            )
         self._ahead, self.last = None, token
         return token
 

@@ -84,11 +84,17 @@ def bayesian_matrix_game(
             f"n = {players}, got {table.shape}"
         )
     if np.any(chance < 0) or abs(float(chance.sum()) - 1.0) > _PRIOR_TOLERANCE:
-        raise InvalidValue(f"prior must be a distribution, got sum {float(chance.sum())!r}, least {float(chance.min())!r}")
+        raise InvalidValue(
+            f"prior must be a distribution, got sum {float(chance.sum())!r}, least {float(chance.min())!r}"
+        )
     sizes = table.shape[players + 1 :]
     _check_size(table.size // players)
-    infosets = _type_infosets(chance.shape, sizes, _action_names(types, chance.shape, "type"), _action_names(actions, sizes))
-    blocks = [_type_block(t, sizes, table[t], float(chance[t])) for t in product(*map(range, chance.shape)) if chance[t] > 0]
+    infosets = _type_infosets(
+        chance.shape, sizes, _action_names(types, chance.shape, "type"), _action_names(actions, sizes)
+    )
+    blocks = [
+        _type_block(t, sizes, table[t], float(chance[t])) for t in product(*map(range, chance.shape)) if chance[t] > 0
+    ]
     sequences, utilities, weights = (np.concatenate(part) for part in zip(*blocks, strict=True))
     nodes = 1 + len(blocks) * int(sum(np.cumprod((1, *sizes))))
     return assemble(name, infosets, _terminals(sequences, utilities, weights), nodes=nodes)

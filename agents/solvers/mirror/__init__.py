@@ -1,0 +1,1 @@
+"""Mirror-descent solvers: magnetic mirror descent in behavioural and sequence form."""

@@ -1,0 +1,1 @@
+"""Update-equivalent search: improve a blueprint at decision points only."""
