@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_PUBLIC: dict[str, str] = {}
+_PUBLIC: dict[str, str] = {
+    "PSRO": "equilibria.agents.solvers.population.psro:PSRO",
+}
 
 __all__ = sorted(_PUBLIC)
 

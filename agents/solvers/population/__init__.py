@@ -9,7 +9,7 @@ import importlib
 from typing import Any
 
 _PACKAGE = "equilibria.agents.solvers.population"
-_PUBLIC = {
+_PUBLIC: dict[str, str] = {
     "PSRO": f"{_PACKAGE}.psro:PSRO",
     "PSROSettings": f"{_PACKAGE}.settings:PSROSettings",
     "DenseMetaGame": f"{_PACKAGE}.meta_game:DenseMetaGame",
@@ -23,7 +23,7 @@ _PUBLIC = {
     "verify_symmetric": f"{_PACKAGE}.symmetric:verify_symmetric",
 }
 
-__all__ = sorted(_PUBLIC)
+__all__ = sorted(_PUBLIC)  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:

@@ -41,7 +41,7 @@ class Distance:
     @property
     def exploitability(self) -> float:
         """NashConv / n."""
-        return self.nash_conv / self.gains.shape[0]
+        return self.nash_conv / len(self.gains)
 
 
 def distance(meta: PlanMetaGame, strategy: MetaStrategy) -> Distance:
@@ -90,9 +90,7 @@ def _recommendation(meta: PlanMetaGame, joint: FloatArray, player: int, policy: 
     a = meta.game.arrays
     g, x, work = np.zeros(a.sequences), np.zeros(a.sequences), np.zeros(a.sequences)
     arrays = meta.arrays()
-    plan_kernels.joint_gradient(
-        a.seq_off, a.rowptr, a.col, a.val, arrays.plans, player, profiles, weights, x, work, g
-    )
+    plan_kernels.joint_gradient(a.seq_off, a.rowptr, a.col, a.val, arrays.plans, player, profiles, weights, x, work, g)
     value = dot(arrays.plans[policy], g, int(a.seq_off[player]), int(a.seq_off[player + 1]))
     return Recommendation(policy, weight, g, float(value))
 

@@ -38,17 +38,21 @@ class IncrementalNash:
         self._model: Any = None
         self._unit = 1.0
         self._size = (0, 0)
+        self._last: tuple[FloatArray, FloatArray, float] | None = None
 
     def solve(self, payoffs: FloatArray) -> tuple[FloatArray, FloatArray, float]:
         """Return row strategy [m], column strategy [k] and value for payoffs [m, k] of the row player.
 
-        ``payoffs`` must contain the previous matrix in its upper left corner.
+        ``payoffs`` must contain the previous matrix in its upper left corner.  Asking again for the
+        same size returns the same answer without a re-solve.
 
         Raises:
             InvalidValue: If the matrix shrank or is empty.
             NotConverged: If the cold solve fails, too.
         """
         m, k = payoffs.shape
+        if self._last is not None and self.history[-1] == (m, k):
+            return self._last
         if m < max(1, self._size[0]) or k < max(1, self._size[1]):
             raise InvalidValue(f"the matrix must only grow: it was {self._size}, now {payoffs.shape}")
         self.history.append((m, k))
@@ -56,8 +60,10 @@ class IncrementalNash:
         self._model.run()
         row, column = self._strategies(m, k)
         if row is None or column is None or _gap(payoffs, row, column) > _GAP * self._unit:
-            return self._cold(payoffs)
-        return row, column, float(row @ payoffs @ column)
+            self._last = self._cold(payoffs)
+        else:
+            self._last = row, column, float(row @ payoffs @ column)
+        return self._last
 
     def replay(self, payoffs: FloatArray, history: IntArray) -> None:
         """Redo the re-solves of ``history`` [t, 2] on the leading parts of ``payoffs``."""

@@ -173,7 +173,8 @@ class PlanMetaGame:
         if self.representation != "auto":
             return dense if self.representation == "tensor" else OPERATOR
         a = self.game.arrays
-        widths = np.diff(a.seq_off.astype(np.int64))
+        offsets = a.seq_off.astype(np.int64)
+        widths = offsets[1:] - offsets[:-1]
         bound = 4 * (a.players * a.merged + int(self._sizes @ widths))
         # the matrices of two players are kept anyway
         return dense if self.players == 2 or int(np.prod(self._sizes)) <= bound else OPERATOR

@@ -41,9 +41,7 @@ def respond_all(  # type: ignore[no-untyped-def]
         lo, hi = seq_off[p], seq_off[p + 1]
         gradient_rows(rowptr, col, val, x, g, lo, hi)
         values[p] = dot(g, x, np.int64(lo), np.int64(hi))
-        responses[p] = respond_gradient(
-            seq_off, iset_off, parent, first, nact, p, g, pol, plan, tolerance, uniform
-        )
+        responses[p] = respond_gradient(seq_off, iset_off, parent, first, nact, p, g, pol, plan, tolerance, uniform)
 
 
 @kernel

@@ -28,6 +28,7 @@ from equilibria.agents.solvers.population.evaluation import Distance, correlated
 from equilibria.agents.solvers.population.meta_game import MetaGame, MetaStrategy
 from equilibria.agents.solvers.population.meta_solvers.registry import META_SOLVERS, meta_solver, resolve
 from equilibria.agents.solvers.population.oracle import CallableOracle, ExactOracle, Oracle, OracleFunction
+from equilibria.agents.solvers.population.payoffs import SampledPayoffs
 from equilibria.agents.solvers.population.plan_game import PlanMetaGame
 from equilibria.agents.solvers.population.reporting import Evaluation
 from equilibria.agents.solvers.population.settings import PSROSettings, make_settings
@@ -45,7 +46,7 @@ class PSRO:
 
     Args:
         game: A perfect-recall game of at least two players.
-        oracle: ``None`` for the exact best response, an ``Oracle``, or a function
+        oracle: ``None`` for the oracle of the settings (exact best response), an ``Oracle``, or a function
             ``(game, player, sigma, populations, rng) -> policy``.
         initial: First policies: one or more profiles, ``None`` for the uniform one.
         seeds: Seed node, used by sampled payoffs, selectors and random meta-solvers.
@@ -82,7 +83,7 @@ class PSRO:
         self.seeds = seeds or SeedTree(0)
         self.meta = PlanMetaGame(game, representation=self.settings.representation)
         self._spec = META_SOLVERS[resolve(self.settings.meta_solver)]
-        self._oracle = _oracle(oracle, self.settings)
+        self._oracle = _oracle(oracle, game, self.settings)
         self._iteration = 0
         self._terminated_at: int | None = None
         self._train_gap = np.inf
@@ -102,7 +103,7 @@ class PSRO:
             purpose="train",
             seeds=self.seeds.child("meta_solver"),
         )
-        self._evaluation = Evaluation(self.settings, self.seeds.child("evaluation"))
+        self._evaluation = Evaluation(self.settings, self._train, self.seeds.child("evaluation"))
 
     @property
     def iteration(self) -> int:
@@ -281,9 +282,7 @@ class PSRO:
     def _expand(self, sigma: MetaStrategy) -> expansion.Expansion:
         if self._spec.joint:
             tolerance = self.settings.tolerance * self.meta.scale
-            return expansion.expand_joint(
-                self.meta, sigma, self._oracle, concept=self._spec.joint, tolerance=tolerance
-            )
+            return expansion.expand_joint(self.meta, sigma, self._oracle, concept=self._spec.joint, tolerance=tolerance)
         return expansion.expand_product(
             self.meta,
             sigma,
@@ -319,11 +318,9 @@ class PSRO:
             for p in range(self.meta.players):
                 self._add(p, plan[off[p] : off[p + 1]])
 
-    def _sampled_payoffs(self) -> Any:
+    def _sampled_payoffs(self) -> SampledPayoffs | None:
         if self.settings.payoffs == "exact":
             return None
-        from equilibria.agents.solvers.population.payoffs import SampledPayoffs
-
         return SampledPayoffs(self.meta, self.settings, self.seeds.child("payoffs"))
 
     def _check_combination(self) -> None:
@@ -340,7 +337,11 @@ class PSRO:
             raise Unsupported("symmetric populations work with product meta-solvers without rectification only")
 
 
-def _oracle(oracle: Oracle | OracleFunction | None, settings: PSROSettings) -> Oracle:
+def _oracle(oracle: Oracle | OracleFunction | None, game: ExtensiveGame, settings: PSROSettings) -> Oracle:
+    if oracle is None and settings.oracle == "exact_openspiel":
+        from equilibria.agents.solvers.population.oracle_openspiel import OpenSpielOracle
+
+        return OpenSpielOracle(game.name)
     if oracle is None:
         return ExactOracle(ties=settings.ties, tolerance=settings.tie_tolerance)
     if isinstance(oracle, Oracle):

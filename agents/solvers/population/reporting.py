@@ -26,14 +26,17 @@ def candidates(meta: PlanMetaGame) -> tuple[str, ...]:
 class Evaluation:
     """The evaluation side of PSRO; keeps no state, so reporting never changes a run."""
 
-    def __init__(self, settings: PSROSettings, seeds: SeedTree) -> None:
+    def __init__(self, settings: PSROSettings, train: MetaSolver, seeds: SeedTree) -> None:
         self._seeds = seeds
         self._single: MetaSolver | None = None
-        if settings.eval is None:
-            params = settings.meta_solver_params
-            self._single = meta_solver(settings.meta_solver, params, purpose="eval", seeds=seeds)
-        elif settings.eval != BEST:
-            self._single = meta_solver(settings.eval, settings.eval_params, purpose="eval", seeds=seeds)
+        if settings.eval == BEST:
+            return
+        name, params = settings.eval, settings.eval_params
+        if name is None:
+            name, params = settings.meta_solver, settings.meta_solver_params
+        single = meta_solver(name, params, purpose="eval", seeds=seeds)
+        same = single.name == train.name and single.settings == train.settings
+        self._single = train if train.shared and same else single
 
     @property
     def name(self) -> str:
@@ -49,8 +52,6 @@ class Evaluation:
         """
         if self._single is not None:
             return self._single.solve(payoffs)
-        tried = [
-            meta_solver(name, purpose="eval", seeds=self._seeds).solve(payoffs) for name in candidates(meta)
-        ]
+        tried = [meta_solver(name, purpose="eval", seeds=self._seeds).solve(payoffs) for name in candidates(meta)]
         best = min(tried, key=lambda strategy: distance(meta, strategy).nash_conv)
         return MetaStrategy(best.marginals, best.joint, f"{BEST}({best.solver})")

@@ -25,6 +25,9 @@ class PSROSettings(Settings):
     eval_params: dict[str, Scalar] = Field(
         default_factory=dict, description="parameters of the evaluation meta-solver; with eval: null the training ones"
     )
+    oracle: Literal["exact", "exact_openspiel"] = Field(
+        "exact", description="best responses: ours, or OpenSpiel's for cross-checks (slow)"
+    )
     representation: Literal["auto", "tensor", "operator"] = Field(
         "auto", description="dense meta-game, tensor-free operator, or the cheaper one"
     )

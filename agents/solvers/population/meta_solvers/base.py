@@ -25,7 +25,10 @@ class MetaSolver:
 
     Sub-classes set ``settings_model`` and implement ``solve``.  ``purpose`` is ``"train"`` for the
     solver that oracles respond to and ``"eval"`` for the one whose mixture is reported; an
-    evaluation solver must not keep state, so that reporting never changes a run.
+    evaluation solver must not keep state, so that reporting never changes a run.  ``shared`` says
+    that ``solve`` may be asked any number of times for one meta-game without any effect; the
+    training instance then also reports, so that a certified equilibrium is what is reported even
+    where equilibria are not unique.
 
     Args:
         settings: Parameters, an instance of ``settings_model``.
@@ -34,6 +37,7 @@ class MetaSolver:
     """
 
     settings_model: ClassVar[type[Settings]]
+    shared: ClassVar[bool] = False
 
     def __init__(self, name: str, settings: Settings, *, purpose: Purpose = "train", seeds: SeedTree) -> None:
         self.name = name

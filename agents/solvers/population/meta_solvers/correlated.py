@@ -31,6 +31,8 @@ class Correlated(MetaSolver):
         check_sizes(meta.sizes)
         if meta.sizes.sum() == 0:
             return MetaStrategy(tuple(np.zeros(0) for _ in range(meta.players)), None, self.name)
+        if meta.sizes.max() == 1:
+            return MetaStrategy.from_joint(np.ones(tuple(meta.sizes)), self.name)
         objective = cast(Literal["gini", "welfare", "random"], _OBJECTIVES[self.name[:2]])
         concept = cast(Literal["ce", "cce"], self.name[2:])
         # the objective of `rv` depends on the meta-game's size alone, so a resumed run draws the same

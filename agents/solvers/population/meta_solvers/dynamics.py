@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from equilibria.agents.solvers.population.arrays import MetaArrays
@@ -34,7 +35,7 @@ class Fp(IterativeSolver):
         """Return the average of the uniform start and all best responses."""
         from equilibria.agents.solvers.population.meta_solvers.dynamics_kernels import fictitious_play
 
-        return fictitious_play(arrays, self.settings.iterations)
+        return np.asarray(fictitious_play(arrays, self.settings.iterations))
 
 
 class RmSettings(Settings):
@@ -56,7 +57,7 @@ class Rm(IterativeSolver):
         from equilibria.agents.solvers.population.meta_solvers.dynamics_kernels import regret_matching
 
         s = self.settings
-        return regret_matching(arrays, s.iterations, s.gamma, s.initial_regret)
+        return np.asarray(regret_matching(arrays, s.iterations, s.gamma, s.initial_regret))
 
 
 class RmPlusSettings(Settings):
@@ -75,7 +76,7 @@ class RmPlus(IterativeSolver):
         """Return the linearly weighted average."""
         from equilibria.agents.solvers.population.meta_solvers.dynamics_kernels import regret_matching_plus
 
-        return regret_matching_plus(arrays, self.settings.iterations)
+        return np.asarray(regret_matching_plus(arrays, self.settings.iterations))
 
 
 class PrdSettings(Settings):
@@ -97,4 +98,4 @@ class Prd(IterativeSolver):
         from equilibria.agents.solvers.population.meta_solvers.dynamics_kernels import projected_replicator
 
         s = self.settings
-        return projected_replicator(arrays, s.iterations, s.step, s.gamma)
+        return np.asarray(projected_replicator(arrays, s.iterations, s.step, s.gamma))

@@ -1,7 +1,8 @@
 """Zero-sum Nash meta-solvers by linear programming: ``nash``, ``nash_maxent``, ``rectified``.
 
-``nash`` in training keeps one HiGHS program that grows with the population (see ``incremental``);
-in evaluation it solves a fresh program, so that reporting leaves no trace.  ``rectified`` is the
+``nash`` in training keeps one HiGHS program that grows with the population (see ``incremental``) and
+also reports when it is the evaluation solver; evaluating populations that another solver trained it
+solves a fresh program, so that reporting leaves no trace.  ``rectified`` is the
 same meta-strategy; its rectified training (respond only to opponents one beats or ties) is a matter
 of the oracle step (Balduzzi et al. 2019, arXiv 1901.08106).
 """
@@ -41,6 +42,7 @@ class Nash(MetaSolver):
     """A Nash equilibrium of the two-player zero-sum meta-game (a vertex, not unique)."""
 
     settings_model: ClassVar[type[Settings]] = NoSettings
+    shared: ClassVar[bool] = True
 
     def __init__(self, name: str, settings: Settings, *, purpose: Purpose = "train", seeds: SeedTree) -> None:
         from equilibria.agents.solvers.population.incremental import IncrementalNash

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from equilibria.agents.solvers.population.arrays import MetaArrays
@@ -44,6 +45,8 @@ class Pm(IterativeSolver):
         from equilibria.agents.solvers.population.meta_solvers.hybrid import hybrid
 
         s, more, evaluating = self.settings, int(arrays.sizes[0]) - 1, self.purpose == "eval"
-        rounds = s.eval_rounds + s.eval_rounds_per_policy * more if evaluating else s.rounds + s.rounds_per_policy * more
+        rounds = (
+            s.eval_rounds + s.eval_rounds_per_policy * more if evaluating else s.rounds + s.rounds_per_policy * more
+        )
         average = not (evaluating and s.eval_last_iterate)
-        return hybrid(arrays, rounds, 0.0, 1.0, s.momentum, 0.0, s.normalize, average)
+        return np.asarray(hybrid(arrays, rounds, 0.0, 1.0, s.momentum, 0.0, s.normalize, average))

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from equilibria.agents.solvers.population.arrays import MetaArrays
@@ -82,10 +83,14 @@ class Shor(IterativeSolver):
         s, policies = self.settings, int(arrays.sizes[0])
         if self.purpose == "eval":
             rounds = s.evaluation_rounds(policies)
-            return hybrid(arrays, rounds, s.eval_blend, s.eval_temperature, s.eval_momentum, 0.0, True, False)
+            return np.asarray(
+                hybrid(arrays, rounds, s.eval_blend, s.eval_temperature, s.eval_momentum, 0.0, True, False)
+            )
         self.calls += 1
         blend, temperature, bonus = s.schedule(self.calls)
-        return hybrid(arrays, s.training_rounds(policies), blend, temperature, s.momentum, bonus, True, True)
+        return np.asarray(
+            hybrid(arrays, s.training_rounds(policies), blend, temperature, s.momentum, bonus, True, True)
+        )
 
     def save(self) -> State:
         """Return the call count."""

@@ -49,7 +49,7 @@ class UniformBiased(_BySize):
     def weights(self, policies: int) -> FloatArray:
         """Return the softmax over indices."""
         weights: FloatArray = np.exp((np.arange(policies) - (policies - 1.0)) / self.settings.temperature)
-        return weights / weights.sum()
+        return np.asarray(weights / weights.sum())
 
 
 class Last(_BySize):
