@@ -1,0 +1,30 @@
+"""Matrix games as first-class games: symmetric team games, preference games, iterated two-action games."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HERE = "equilibria.games.matrix"
+_PUBLIC: dict[str, str] = {
+    "TeamGame": "team",
+    "TeamMixture": "team",
+    "matrix_game": "team",
+    "climb": "team_games",
+    "seek_attack_defend": "team_games",
+    "team_rock_paper_scissors": "team_games",
+    "PreferenceGame": "preference",
+    "IteratedGame": "iterated",
+    "MemoryOne": "iterated",
+    "memory_one": "iterated",
+    "tournament": "iterated",
+    "TournamentResult": "iterated",
+}
+
+__all__ = sorted(_PUBLIC)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(f"{_HERE}.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module {_HERE!r} has no attribute {name!r}")
