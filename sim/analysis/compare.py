@@ -246,7 +246,8 @@ def _adjusted(outcomes: list[Comparison]) -> list[Comparison]:
     for index, p in zip(testable, holm([outcomes[i].p_adjusted for i in testable]), strict=True):
         paired = outcomes[index].paired
         if paired is not None:
-            outcomes[index] = replace(outcomes[index], p_adjusted=p, verdict=judge(paired, p))
+            verdict = judge(paired, p, family=len(testable))
+            outcomes[index] = replace(outcomes[index], p_adjusted=p, verdict=verdict, family=len(testable))
     return outcomes
 
 

@@ -62,4 +62,4 @@ def failure_notes(side: Source) -> list[str]:
         return []
     names = ", ".join(f"{f.label} ({f.state})" for f in side.failures[:4])
     more = f" and {len(side.failures) - 4} more" if len(side.failures) > 4 else ""
-    return [f"{side.label}: {len(side.failures)} members without a result are left out: {names}{more}"]
+    return [f"{side.label}: left out for want of a result: {names}{more}"]

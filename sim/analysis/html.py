@@ -27,7 +27,6 @@ from equilibria.sim.analysis.facts import (
     final_values,
     headline_metric,
     metric_facts,
-    plural,
 )
 from equilibria.sim.analysis.page import certificate, header, key_table, page, section
 from equilibria.sim.analysis.samples import Sample, Source
@@ -95,8 +94,8 @@ def sweep_page(source: Source) -> str:
     rows = sweep_rows(source)
     first = source.samples[0] if source.samples else None
     body = [
-        header(source.label, "complete" if not source.failures else "failed", _sweep_subtitle(source)),
-        section("Groups", _group_table(rows)),
+        header(source.label, "complete" if not source.failures else "incomplete", _sweep_subtitle(source)),
+        section("Groups", _group_table(source, rows)),
         section("Convergence over seeds", _sweep_chart(source)),
         section("Members", _member_table(source)),
         section("Scenario", _given_sweep(source)),
@@ -139,7 +138,9 @@ def _charts(run: RunLike, about: Facts, values: Sequence[FinalValue]) -> str:
     return f'<div class="charts">{"".join(charts)}</div>' if charts else ""
 
 
-def _figure(curves: Sequence[Curve], metric: str, run: RunLike, about: Facts, *, left_out: int = 0) -> str:
+def _figure(
+    curves: Sequence[Curve], metric: str, run: RunLike, about: Facts, *, left_out: int = 0, bucket_note: bool = True
+) -> str:
     kind = metric_facts(run, metric)
     chart = line_chart(
         curves, title=metric, x_label=about.unit, y_label=kind.label, log=kind.log, goal=0.0 if kind.log else None
@@ -149,7 +150,7 @@ def _figure(curves: Sequence[Curve], metric: str, run: RunLike, about: Facts, *,
         notes.append("Lower is better; 0 at equilibrium." if kind.log else "Lower is better.")
     elif kind.direction == "higher":
         notes.append("Higher is better.")
-    if any(c.thinned for c in curves):
+    if bucket_note and any(c.thinned for c in curves):
         notes.append("Mean per bucket; the band spans minimum to maximum.")
     if left_out:
         notes.append(f"{left_out} more keys are in the table.")
@@ -263,13 +264,16 @@ def to_yaml(value: Any) -> str:
     return out.getvalue()
 
 
-def _group_table(rows: Sequence[SweepRow]) -> str:
+def _group_table(source: Source, rows: Sequence[SweepRow]) -> str:
     if not rows:
         return ""
-    metric, interval = escape(rows[0].metric_label), "95 % interval"
-    head = f'<tr><th>group</th><th class="n">seeds</th><th class="n">median {metric}</th><th class="n">{interval}</th></tr>'
+    heading, labels = source.group_labels()
+    head = (
+        f'<tr><th>{escape(heading)}</th><th class="n">seeds</th>'
+        f'<th class="n">median {escape(rows[0].metric_label)}</th><th class="n">95 % interval</th></tr>'
+    )
     cells = "".join(
-        f'<tr><td class="any">{escape(r.group or "all")}</td><td class="n">{r.count}</td>'
+        f'<tr><td class="any">{escape(labels[r.group])}</td><td class="n">{r.count}</td>'
         f'<td class="n">{escape(r.median_text)}</td><td class="n">{escape(r.interval_text)}</td></tr>'
         for r in rows
     )
@@ -302,12 +306,14 @@ def _sweep_chart(source: Source) -> str:
     if metric is None:
         return ""
     groups = source.groups()
-    curves = [group_curve(samples, metric, name or "all") for name, samples in list(groups.items())[:MAX_CURVES]]
+    heading, labels = source.group_labels()
+    curves = [group_curve(samples, metric, labels[name]) for name, samples in list(groups.items())[:MAX_CURVES]]
     about = facts(first)
-    figure = _figure(curves, metric, first, about)
+    figure = _figure(curves, metric, first, about, bucket_note=False)
     left = len(groups) - len(curves)
     more = f" The first {len(curves)} of {len(groups)} groups." if left else ""
-    note = f"Line: mean over the seeds of a group; band: least to greatest. Unit: {plural(about.unit)}.{more}"
+    by = "" if heading == "group" else f" Groups by {heading}."
+    note = f"Line: mean over the seeds of a group; band: least to greatest.{by}{more}"
     return f'<div class="charts">{figure}</div><p class="soft">{escape(note)}</p>'
 
 

@@ -89,6 +89,13 @@ class Source:
             found.setdefault(sample.group, []).append(sample)
         return found
 
+    def group_labels(self) -> tuple[str, dict[str, str]]:
+        """Return a heading and a short label per group: the value alone when a single key tells them apart."""
+        keys = list(dict.fromkeys(key for sample in self.samples for key in sample.overrides))
+        if len(keys) == 1:
+            return keys[0], {s.group: _plain(s.overrides.get(keys[0])) for s in self.samples}
+        return "group", {s.group: s.group or "all" for s in self.samples}
+
 
 def from_run(run: RunLike) -> Source:
     """Make a source of one run; a run that is not complete still is its sample."""

@@ -108,8 +108,9 @@ def sweep_lines(source: Source, terminal: Terminal, *, metric: str = "") -> list
     lines = [f"{source.label}: sweep, {len(source.samples)} of {total} members complete", str(source.path)]
     rows = sweep_rows(source, metric)
     if rows:
-        body = [[r.group or "(all)", str(r.count), r.median_text, r.interval_text] for r in rows]
-        head = ["group", "seeds", f"median {rows[0].metric_label}", "95 % interval over seeds"]
+        heading, labels = source.group_labels()
+        body = [[labels[r.group], str(r.count), r.median_text, r.interval_text] for r in rows]
+        head = [heading, "seeds", f"median {rows[0].metric_label}", "95 % interval over seeds"]
         lines += ["", *text_table(head, body, right=(1, 2))]
     members = [[s.label, "complete", _final_text(s.run, rows[0].metric.name if rows else "")] for s in source.samples]
     members += [[f.label, f.state, clipped(f.error, max(30, terminal.width - 40))] for f in source.failures]

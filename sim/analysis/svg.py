@@ -135,7 +135,7 @@ def _grid(frame: _Frame) -> list[str]:
     for index, unit in enumerate(ticks):
         x = float(frame.x(np.array([unit]))[0])
         anchor = "end" if x > right - 20 else "middle"
-        sparse = ' class="sparse"' if index % 2 else ""
+        sparse = ' class="sparse"' if (len(ticks) - 1 - index) % 2 else ""
         parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 5}"/>')
         at = right if anchor == "end" else x
         text = escape(_whole(unit))

@@ -30,6 +30,7 @@ class Comparison:
         p_adjusted: p after Holm's correction when several groups are compared, else the p itself.
         verdict: Outcome in one word or two.
         left_out: Seeds or members without a partner.
+        family: Number of comparisons that p is adjusted for.
     """
 
     metric: MetricFacts
@@ -39,6 +40,7 @@ class Comparison:
     p_adjusted: float
     verdict: Verdict
     left_out: int = 0
+    family: int = 1
 
     def sentence(self) -> str:
         """Say the outcome in words."""
@@ -60,8 +62,8 @@ class Comparison:
         }
 
 
-def judge(paired: PairedDifference, p: float) -> Verdict:
-    """Decide what may be claimed from paired values and their (adjusted) p."""
+def judge(paired: PairedDifference, p: float, *, family: int = 1) -> Verdict:
+    """Decide what may be claimed from paired values and their p, adjusted for ``family`` comparisons."""
     if paired.pairs == 1:
         return "one pair"
     if paired.lower_pairs == 0 and paired.higher_pairs == 0:
@@ -72,7 +74,7 @@ def judge(paired: PairedDifference, p: float) -> Verdict:
         return "no evidence"
     if p > LEVEL:
         one_sided = 0 in (paired.lower_pairs, paired.higher_pairs)
-        return "too few pairs" if one_sided and smallest_p(paired.pairs) > LEVEL else "no evidence"
+        return "too few pairs" if one_sided and family * smallest_p(paired.pairs) > LEVEL else "no evidence"
     return "lower" if paired.difference < 0 else "higher"
 
 
@@ -102,13 +104,19 @@ def _sentence(outcome: Comparison) -> str:
     ratio = f", ratio {short(paired.ratio)}" if paired.ratio is not None else ""
     claim = f"{a} is {side} than {b} by {size} {_absolute(paired)}"
     if outcome.verdict == "too few pairs":
+        several = f" in {outcome.family} comparisons" if outcome.family > 1 else ""
         return (
-            f"{metric.name}: {claim} in all {n} pairs{ratio}, but {n} pairs cannot reach p <= {LEVEL} ({p}); "
-            "use at least 6 seeds"
+            f"{metric.name}: {claim} in all {n} pairs{ratio}, but {n} pairs cannot reach p <= {LEVEL}{several} ({p}); "
+            f"use at least {pairs_needed(outcome.family)} seeds"
         )
     better = {"lower": side == "lower", "higher": side == "higher"}.get(metric.direction)
     judged = "" if better is None else f"; {'better' if better else 'worse'}, as {metric.direction} is better"
     return f"{metric.name}: {claim} (95 % interval, n = {n}, {p}{ratio}{judged})"
+
+
+def pairs_needed(family: int = 1) -> int:
+    """Return the least number of pairs with which ``family`` comparisons can each reach p <= 0.05."""
+    return next(n for n in range(1, 64) if family * smallest_p(n) <= LEVEL)
 
 
 def _absolute(paired: PairedDifference) -> str:

@@ -70,6 +70,18 @@ def test_groups_of_one_sweep_are_paired_by_seed_and_adjusted(make_sweep: Any, cl
     assert {c["b"] for c in other["comparisons"]} == {"agents.0.use=dcfr"}
 
 
+def test_several_comparisons_need_more_seeds(make_sweep: Any, cli: Cli) -> None:
+    groups = {
+        "cfr": finals(0.4, 6),
+        "dcfr": finals(0.2, 6, 1.2),
+        "mmd": finals(0.1, 6, 0.7),
+        "psro": finals(0.3, 6, 2.0),
+    }
+    _, out, _ = cli("compare", make_sweep("s", groups).path)
+    assert "6 pairs cannot reach p <= 0.05 in 3 comparisons (exact p = 0.094); use at least 7 seeds" in out
+    assert "no evidence" not in out
+
+
 def test_the_result_does_not_change_between_calls(make_sweep: Any, cli: Cli) -> None:
     a, b = make_sweep("a", {"dcfr": finals(0.39)}), make_sweep("b", {"cfr": finals(0.4, 8, -1.0)})
     assert cli("compare", a.path, b.path, "--json") == cli("compare", a.path, b.path, "--json")

@@ -102,7 +102,8 @@ def test_a_sweep_becomes_one_page_and_one_folder_per_member(make_sweep: Any, cli
     sweep = make_sweep("sw", {"cfr": [0.5, 0.6], "dcfr": [0.1, 0.2]}, missing=1)
     assert cli("export", sweep.path, "--format", "html", "--out", tmp_path / "s.html")[0] == 0
     page = parsed(tmp_path / "s.html")
-    assert "agents.0.use=dcfr" in page.text
+    assert "agents.0.useseeds" in page.text
+    assert "dcfr20.15" in page.text
     assert "not begun" in page.text
     assert cli("export", sweep.path, "--format", "csv", "--out", tmp_path / "s")[0] == 0
     assert (tmp_path / "s" / "dcfr-s1" / "metrics.csv").is_file()

@@ -113,7 +113,7 @@ def test_a_sweep_shows_groups_members_and_what_is_missing(make_sweep: Any, cli: 
     code, out, _ = cli("show", sweep.path)
     assert code == 0
     assert "sw: sweep, 5 of 7 members complete" in out
-    assert "agents.0.use=dcfr" in out
+    assert "agents.0.use  seeds" in out
     assert "broken" in out
     assert "not begun" in out
     shown = json.loads(cli("show", sweep.path, "--json")[1])
