@@ -25,7 +25,7 @@ from equilibria.sim.errors import (
 )
 from equilibria.sim.run import mark_failed, resume_run, start_run
 from equilibria.sim.scenario import Plan
-from equilibria.sim.store import layout, open_run
+from equilibria.sim.store import files, layout, open_run
 from equilibria.sim.store.directory import RunDirectory
 from equilibria.sim.store.verify import verify_run
 
@@ -51,7 +51,7 @@ class Altered:
 
 def units(path: Path) -> list[int]:
     frame = open_run(path).metrics().filter(pl.col("metric") == "mean_position").collect()
-    return frame["unit"].to_list()
+    return list(frame["unit"])
 
 
 def test_a_run_ends_with_a_certificate_and_sound_files(tmp_path: Path, make_plan: MakePlan) -> None:
@@ -61,8 +61,8 @@ def test_a_run_ends_with_a_certificate_and_sound_files(tmp_path: Path, make_plan
     assert units(run.path) == list(range(301))
     assert run.table("agents").collect().height == 3 * 301
     assert run.certificate is not None
-    assert run.certificate["value"] == run.summary["metrics"]["mean_position"]  # type: ignore[index]
-    assert set(run.summary["metrics"]["extreme"]) == {"low", "high"}  # type: ignore[index]
+    assert run.certificate["value"] == run.summary["metrics"]["mean_position"]
+    assert set(run.summary["metrics"]["extreme"]) == {"low", "high"}
     assert verify_run(run.path).problems == []
     assert verify_run(run.path).notes == []
     assert sorted(p.name for p in run.path.iterdir()) == sorted(layout.RUN_ENTRIES - {layout.ERROR, layout.LIVE})
@@ -233,7 +233,7 @@ def test_foreign_files_stop_a_run_before_anything_is_built(tmp_path: Path, make_
     (tmp_path / "notes.txt").write_text("mine")
     plan = Altered(make_plan(), lambda *_: 0)
     plan.build = None  # type: ignore[method-assign, assignment]
-    with pytest.raises(NotARun, match="notes.txt"):
+    with pytest.raises(NotARun, match=r"notes\.txt"):
         start_run(plan, tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
 
@@ -279,10 +279,8 @@ def test_a_damaged_run_goes_on_from_the_newest_usable_state(
 def test_a_full_disk_is_reported_and_resumed(
     tmp_path: Path, make_plan: MakePlan, table_bytes: TableBytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from equilibria.sim.store import writer
-
     start_run(make_plan(), tmp_path / "a")
-    genuine = writer.write_bytes
+    genuine = files.write_bytes
 
     def full(path: Path, data: bytes) -> None:
         if "part-000000000200" in path.name:
@@ -290,7 +288,7 @@ def test_a_full_disk_is_reported_and_resumed(
         genuine(path, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "write_bytes", full)
+        patch.setattr("equilibria.sim.store.writer.write_bytes", full)
         with pytest.raises(StorageFailed, match="free some space"):
             start_run(make_plan(), tmp_path / "b")
     assert open_run(tmp_path / "b").state == "failed"

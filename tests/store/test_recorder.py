@@ -135,10 +135,10 @@ def test_recorded_columns_come_back_with_their_types(tmp_path: Path, out: RunRec
     out.drain()
     frame = pl.read_parquet(tmp_path / "tables" / "types")
     assert frame["text"].to_list() == ["é", "", "long text", "x", "a much longer text", "y"]
-    for kind in columns:
+    for kind, values in columns.items():
         if kind not in ("unit", "text"):
-            assert frame[kind].dtype == pl.Series(columns[kind]).dtype
-            assert frame[kind].to_list() == columns[kind].tolist() * 2
+            assert frame[kind].dtype == pl.Series(values).dtype
+            assert frame[kind].to_list() == values.tolist() * 2
 
 
 def test_the_recorder_copies_what_it_is_given(tmp_path: Path, out: RunRecorder) -> None:
@@ -156,7 +156,7 @@ def test_a_non_finite_metric_is_named_with_its_unit(out: RunRecorder, value: flo
     with pytest.raises(NumericalError, match=r"metric gain\[0\] became .* at unit 3") as single:
         out.metric("gain", 3, value, key="0")
     assert single.value.step == 3
-    with pytest.raises(NumericalError, match="became .* at unit 4"):
+    with pytest.raises(NumericalError, match=r"became .* at unit 4"):
         out.metric("gain", np.array([3, 4]), np.array([0.0, value]), key="0")
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,7 +77,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         "part-000000000004.parquet: no readable Parquet",
     ),
     "missing part": (lambda run: layout.part_files(run / "metrics")[1].unlink(), "part-000000000009.parquet: missing"),
-    "missing table": (lambda run: [p.unlink() for p in layout.part_files(run / "metrics")], "metrics: missing"),
+    "missing table": (lambda run: shutil.rmtree(run / "metrics"), "metrics: missing"),
     "exchanged parts": (swap, "units decrease"),
     "extra part": (
         lambda run: (run / "metrics" / layout.part_name(10)).write_bytes(

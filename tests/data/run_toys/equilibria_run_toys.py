@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -106,7 +106,7 @@ class CounterEngine:
             if t % table.every == 0:
                 size = self.position.size
                 names = np.array(["even", "odd", "third"])[np.arange(size) % 3]
-                columns = {
+                columns: dict[str, Any] = {
                     "unit": np.full(size, t, np.int64),
                     "agent": np.arange(size, dtype=np.int32),
                     "position": self.position,
