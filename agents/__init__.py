@@ -6,6 +6,20 @@ import importlib
 from typing import Any
 
 _PUBLIC: dict[str, str] = {
+    "CFR": "equilibria.agents.solvers.regret.methods:CFR",
+    "CFRPlus": "equilibria.agents.solvers.regret.methods:CFRPlus",
+    "LinearCFR": "equilibria.agents.solvers.regret.methods:LinearCFR",
+    "DCFR": "equilibria.agents.solvers.regret.methods:DCFR",
+    "DCFRPlus": "equilibria.agents.solvers.regret.methods:DCFRPlus",
+    "PCFRPlus": "equilibria.agents.solvers.regret.methods:PCFRPlus",
+    "PDCFRPlus": "equilibria.agents.solvers.regret.methods:PDCFRPlus",
+    "DPCFRPlus": "equilibria.agents.solvers.regret.methods:DPCFRPlus",
+    "HSDCFR": "equilibria.agents.solvers.regret.methods:HSDCFR",
+    "HSPCFRPlus": "equilibria.agents.solvers.regret.methods:HSPCFRPlus",
+    "VADCFR": "equilibria.agents.solvers.regret.methods:VADCFR",
+    "WOPCFR": "equilibria.agents.solvers.regret.methods:WOPCFR",
+    "AODCFR": "equilibria.agents.solvers.regret.methods:AODCFR",
+    "HistoryRegretMinimiser": "equilibria.agents.solvers.regret.history_solver:HistoryRegretMinimiser",
     "PSRO": "equilibria.agents.solvers.population.psro:PSRO",
 }
 

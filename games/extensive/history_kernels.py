@@ -52,14 +52,11 @@ def weighted_values(parent, edge, chance, player, utility, pol, w):  # type: ign
 def action_values(parent, edge, chance, player, utility, pol, p, own, others, w, q, mass, realised):  # type: ignore[no-untyped-def]
     """Counterfactual action values and own reaches of player p's slots, summed over histories.
 
-    Args:
-        parent, edge, chance, player, utility: Arrays of the tree, utility of player p only [H].
-        pol: float64 [S] probabilities.
-        p: Player.
-        own, others, w: float64 [H] work space.
-        q: float64 [S] output: sum of others' and chance reach times value; the player's slots must be 0.
-        mass: float64 [S] output: sum of own reach times own probability; the player's slots must be 0.
-        realised: True weights q with the own reach too (values of deviating at one infoset only).
+    The first five arguments are arrays of the tree (utility: player p's only, [H]), pol [S] the
+    probabilities, own, others and w float64 [H] work space.  Outputs, whose slots of player p must be 0:
+    q [S], the sum of the others' and chance's reach times value, and mass [S], the sum of own reach
+    times own probability.  ``realised`` weights q with the own reach too: then sum_a pol q is what the
+    infoset contributes to the payoff, and deviating at this infoset alone is worth max_a q.
     """
     reaches(parent, edge, player, pol, p, own, others)
     weighted_values(parent, edge, chance, player, utility, pol, w)

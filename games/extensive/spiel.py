@@ -30,6 +30,8 @@ from equilibria.sim.errors import (
 
 if TYPE_CHECKING:
     from equilibria.games.extensive.history import HistoryGame, HistoryRecorder
+    from equilibria.games.extensive.settings import OpenSpielSettings
+    from equilibria.sim.seeds import SeedTree
 
 Recall: TypeAlias = Literal["error", "refine"]
 Progress: TypeAlias = Callable[[int], None]
@@ -284,3 +286,10 @@ class _Walk:
         return UnsupportedGame(
             f"game {self.name!r}: chance probabilities sum to {total!r} after history {state.history()}; expected 1"
         )
+
+
+def build(settings: OpenSpielSettings, *, seeds: SeedTree) -> ExtensiveGame | HistoryGame:
+    """Build the game of a scenario; ``seeds`` is not used, compiling draws nothing."""
+    if settings.recall == "history":
+        return openspiel_history(settings.name, max_nodes=settings.max_nodes)
+    return openspiel(settings.name, recall=settings.recall, max_nodes=settings.max_nodes)

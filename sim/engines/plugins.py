@@ -10,3 +10,10 @@ population = Plugin(
     summary="Compiled worlds of up to a hundred million agents, in periods",
     target="equilibria.sim.engines.population:build",
 )
+
+extensive = Plugin(
+    kind="engine",
+    name="extensive",
+    summary="One solver that owns all roles of a finite game, in iterations",
+    target="equilibria.sim.engines.extensive:build",
+)
