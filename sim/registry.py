@@ -117,11 +117,15 @@ def _entry(kind: Kind, name: str) -> Entry:
 def _unknown(kind: Kind, name: str) -> UnknownName:
     others = [other for other in KINDS if other != kind and any(e.name == name for e in _entries()[other])]
     if others:
-        return UnknownName(f"unknown {kind} {name!r}; it is the name of a {others[0]}, not of a {kind}")
+        return UnknownName(f"unknown {kind} {name!r}; it is the name of {_a(others[0])}, not of {_a(kind)}")
     hint = did_you_mean(name, names(kind), kind)
     if "did you mean" not in hint:
         hint += f"; a plugin provides more by entry points of the group {group(kind)!r}"
     return UnknownName(f"unknown {kind} {name!r}; {hint}")
+
+
+def _a(kind: Kind) -> str:
+    return f"{'an' if kind[0] in 'ae' else 'a'} {kind}"
 
 
 @functools.cache
@@ -130,7 +134,7 @@ def _load(entry: Entry) -> Plugin:
     point = importlib.metadata.EntryPoint(entry.name, entry.value, group(entry.kind))
     try:
         plugin = point.load()
-    except Exception as error:  # whatever a foreign module raises while it is imported
+    except (Exception, SystemExit) as error:  # whatever a foreign module raises while it is imported
         raise PluginError(
             f"{place} cannot be imported: {type(error).__name__}: {error}; reinstall that distribution"
         ) from error

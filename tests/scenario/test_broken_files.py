@@ -160,7 +160,7 @@ KINDS = [
     Broken("template braces", "walkers: 3", "walkers: {{ n }}", 5, 22, "game.params.walkers", "use a plain word"),
     Broken("alias without anchor", "budget: 20", "budget: *b", 14, 15, "run.budget", "has no anchor"),
     Broken("alias in itself", "walkers: 3", "names: &n [*n]", 5, 23, "game.params.names.0", "refers to a value that contains"),
-    whole("alias bomb", BOMB, 6, 8, "f.0", "more than 50000 values"),
+    whole("alias bomb", BOMB, 5, 28, "e.5", "more than 50000 values"),
     whole("alias bomb of text", TEXT_BOMB, 2, 157, "b.38", "more than 4000000 characters"),
     whole("depth 5000", "a: " + "[" * 5000 + "]" * 5000, 1, 67, ".".join(["a", *["0"] * 63]), "nested deeper than 64"),
     whole("unclosed depth 5000", "[" * 5000, 1, 65, ".".join(["0"] * 64), "nested deeper"),
@@ -289,7 +289,7 @@ run: {seed: "7", budgt: 3, seed: 8}
         "nam", "game.use", "agents.0.params.rate", "agents.0.params.foo", "metrics.0.every",
         "metrics.1.evry", "run.seed", "run.budgt",
     }  # fmt: skip
-    assert str(caught.value).splitlines()[1].startswith("many.yaml:2:1: nam: unknown key 'nam'; did you mean 'name'?")
+    assert str(caught.value).splitlines()[0].startswith("many.yaml:2:1: nam: unknown key 'nam'; did you mean 'name'?")
 
 
 class TestFiles:
@@ -366,7 +366,9 @@ def test_real_command_line_on_a_broken_file(kind: str, toys: Path, tmp_path: Pat
     (tmp_path / "broken.yaml").write_text(text_of(case))
     command = [sys.executable, "-m", "equilibria.sim.cli.app", "validate", "broken.yaml"]
     environment = {**os.environ, "PYTHONPATH": str(toys)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith(f"broken.yaml:{case.line}:{case.column}: {case.key}: ")
