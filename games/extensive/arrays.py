@@ -59,7 +59,7 @@ class GameArrays:
     @property
     def merged(self) -> int:
         """Number M of merged terminals."""
-        return self.val.shape[0] // self.players
+        return int(self.val.shape[0]) // self.players
 
 
 @dataclass(frozen=True, slots=True)

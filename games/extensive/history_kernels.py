@@ -39,8 +39,8 @@ def reaches(parent, edge, player, pol, p, own, others):  # type: ignore[no-untyp
 @kernel
 def weighted_values(parent, edge, chance, player, utility, pol, w):  # type: ignore[no-untyped-def]
     """Backward sweep: w [H] = chance reach times expected payoff of a history, utility: float64 [H]."""
-    for h in range(parent.shape[0]):
-        w[h] = chance[h] * utility[h]
+    for leaf in range(parent.shape[0]):
+        w[leaf] = chance[leaf] * utility[leaf]
     h = np.uint64(parent.shape[0])
     while h > np.uint64(1):
         h -= np.uint64(1)

@@ -125,9 +125,9 @@ def raised(z, exponent):  # type: ignore[no-untyped-def]
 
 
 @kernel(forceinline=True)
-def local_powered(
+def local_powered(  # type: ignore[no-untyped-def]
     parent, first, nact, pol, x, R, S, g, ilo, ihi, dpos, dneg, weight, floor, keep, add, cR, cr, zero, exponent, boost
-):  # type: ignore[no-untyped-def]
+):
     """As ``local_linear`` with a boost of positive regrets and pol ~ max(0, cR R + cr r)^exponent."""
     i = np.uint64(ihi)
     while i > np.uint64(ilo):
@@ -355,9 +355,9 @@ def update_aod(parent, first, nact, pol, x, R, S, g, extra, ilo, ihi, params, k)
 
 
 @kernel
-def run_discounted(
+def run_discounted(  # type: ignore[no-untyped-def]
     seq_off, iset_off, parent, first, nact, rowptr, col, val, pol, x, R, S, g, extra, params, done, count, alternating
-):  # type: ignore[no-untyped-def]
+):
     """Do iterations done..done+count-1 of the discounting family in place."""
     n = seq_off.shape[0] - 1
     for k in range(done, done + count):
@@ -370,9 +370,9 @@ def run_discounted(
 
 
 @kernel
-def run_vad(
+def run_vad(  # type: ignore[no-untyped-def]
     seq_off, iset_off, parent, first, nact, rowptr, col, val, pol, x, R, S, g, extra, params, done, count, alternating
-):  # type: ignore[no-untyped-def]
+):
     """Do iterations done..done+count-1 of VAD-CFR in place."""
     n = seq_off.shape[0] - 1
     for k in range(done, done + count):
@@ -385,9 +385,9 @@ def run_vad(
 
 
 @kernel
-def run_aod(
+def run_aod(  # type: ignore[no-untyped-def]
     seq_off, iset_off, parent, first, nact, rowptr, col, val, pol, x, R, S, g, extra, params, done, count, alternating
-):  # type: ignore[no-untyped-def]
+):
     """Do iterations done..done+count-1 of AOD-CFR in place."""
     n = seq_off.shape[0] - 1
     for k in range(done, done + count):
