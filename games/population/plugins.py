@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from equilibria.games.population.metrics import ColumnSettings, TopShareSettings
+from equilibria.games.population.metrics import ColumnSettings, ModelValueSettings, StatisticSettings, TopShareSettings
 from equilibria.games.population.settings import (
     ContagionSettings,
     SchellingSettings,
     WealthGridSettings,
     WealthSettings,
 )
+from equilibria.sim.mesa import MesaSettings
 from equilibria.sim.plugin import Plugin
 
 _HERE = "equilibria.games.population"
@@ -50,6 +51,17 @@ contagion = Plugin(
     engines=_ENGINES,
     reference="Kermack and McKendrick (1927); Pastor-Satorras and Vespignani (2001), Physical Review Letters 86, 3200",
 )
+mesa_model = Plugin(
+    kind="game",
+    name="mesa_model",
+    summary="Any mesa.Model class, by module:Class",
+    target="equilibria.sim.mesa:build",
+    settings=MesaSettings,
+    engines=_ENGINES,
+    requires="mesa",
+    modules=("mesa",),
+    reference="Mesa 3, https://mesa.readthedocs.io",
+)
 
 
 def _metric(name: str, attribute: str, summary: str) -> Plugin:
@@ -70,6 +82,22 @@ top_share = Plugin(
     summary="Part of all wealth owned by the richest agents",
     target=f"{_HERE}.metrics:TopShare",
     settings=TopShareSettings,
+    engines=_ENGINES,
+)
+column_statistic = Plugin(
+    kind="metric",
+    name="column_statistic",
+    summary="Mean, sum, least, largest, spread or median of a per-agent column",
+    target=f"{_HERE}.metrics:ColumnStatistic",
+    settings=StatisticSettings,
+    engines=_ENGINES,
+)
+model_value = Plugin(
+    kind="metric",
+    name="model_value",
+    summary="A number that a Mesa model reports (attribute, method or model reporter)",
+    target=f"{_HERE}.metrics:ModelValue",
+    settings=ModelValueSettings,
     engines=_ENGINES,
 )
 mean_wealth = _metric("mean_wealth", "MeanWealth", "Mean wealth, in units of money")

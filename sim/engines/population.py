@@ -137,12 +137,12 @@ class PopulationEngine:
                 raise InvalidValue(f"{name}.every must be at least 1 period, got {every}")
 
     def _draw_sample(self, seeds: SeedTree) -> IntArray | None:
-        """Return the sorted numbers of the sampled agents, ``None`` for all."""
+        """Return the sorted numbers of the sampled agents, ``None`` for all; later newcomers are not sampled."""
         wanted = [t.sample for t in self._tables if t.sample is not None]
         if not wanted or min(wanted) >= self._game.agents:
             return None
         drawn = seeds.child("sample").generator().choice(self._game.agents, min(wanted), replace=False)
-        return np.sort(drawn).astype(np.int64)
+        return np.sort(self._ids()[drawn])
 
     def _next_point(self) -> int:
         """Return the first period after the present one at which something is recorded."""
@@ -159,9 +159,15 @@ class PopulationEngine:
                 out.table(table.name, self._agent_rows())
         self._recorded = self._done
 
+    def _ids(self) -> IntArray:
+        """Return the agents' numbers; worlds whose agents come and go have ``agent_ids``, ascending."""
+        ids = getattr(self._game, "agent_ids", None)
+        return np.arange(self._game.agents, dtype=np.int64) if ids is None else np.asarray(ids(), np.int64)
+
     def _agent_rows(self) -> dict[str, AnyArray]:
-        rows = self._rows
-        agents = np.arange(self._game.agents) if rows is None else rows
+        ids = self._ids()
+        rows = None if self._rows is None else np.flatnonzero(np.isin(ids, self._rows, assume_unique=True))
+        agents = ids if rows is None else ids[rows]
         columns: dict[str, AnyArray] = {"unit": np.full(agents.size, self._done, np.int64), "agent": agents}
         for name, values in self._game.columns().items():
             columns[name] = values if rows is None else values[rows]
@@ -194,7 +200,7 @@ def build(context: EngineContext) -> PopulationEngine:
         UnknownName: If a metric needs a column that the world does not have.
     """
     game = context.game
-    if not isinstance(getattr(game, "agents", None), int) or not callable(getattr(game, "columns", None)):
+    if not hasattr(game, "agents") or not callable(getattr(game, "columns", None)):
         raise UnsupportedGame(f"game {context.game_plugin.name!r} is no population world (it has no per-agent columns)")
     if context.agents or context.mechanisms:
         _attach(context)
