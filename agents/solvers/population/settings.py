@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from equilibria.sim.errors import InvalidValue
+from equilibria.sim.errors import InvalidValue, UnknownName
 from equilibria.sim.plugin import Settings
 
 Scalar = bool | int | float | str | None
@@ -55,10 +55,13 @@ class PSROSettings(Settings):
     def _check_names(self) -> PSROSettings:
         from equilibria.agents.solvers.population.meta_solvers.registry import check_solver
 
-        check_solver(self.meta_solver, self.meta_solver_params)
-        if self.eval not in (None, "best"):
-            check_solver(str(self.eval), self.eval_params)
-        elif self.eval_params:
+        try:
+            check_solver(self.meta_solver, self.meta_solver_params)
+            if self.eval not in (None, "best"):
+                check_solver(str(self.eval), self.eval_params)
+        except UnknownName as error:
+            raise ValueError(str(error)) from None
+        if self.eval_params and self.eval in (None, "best"):
             raise ValueError(f"eval_params need an evaluation meta-solver of their own, got eval={self.eval!r}")
         return self
 
@@ -68,7 +71,13 @@ def make_settings(params: dict[str, Any]) -> PSROSettings:
 
     Raises:
         InvalidValue: If a parameter is unknown or out of range; the message names it.
+        UnknownName: If a meta-solver does not exist.
     """
+    from equilibria.agents.solvers.population.meta_solvers.registry import resolve
+
+    for name in (params.get("meta_solver"), params.get("eval")):
+        if isinstance(name, str) and name != "best":
+            resolve(name)
     try:
         return PSROSettings.model_validate(params)
     except ValidationError as error:
