@@ -24,6 +24,8 @@ exploitability = Plugin(
     summary="NashConv / players of the output policy, exact; 0 at a Nash equilibrium",
     target=f"{_METRICS}:exploitability",
     engines=_ENGINES,
+    unit="game payoff",
+    direction="lower",
 )
 nash_conv = Plugin(
     kind="metric",
@@ -31,6 +33,8 @@ nash_conv = Plugin(
     summary="Sum of all players' best-response gains against the output policy, exact",
     target=f"{_METRICS}:nash_conv",
     engines=_ENGINES,
+    unit="game payoff",
+    direction="lower",
 )
 current_exploitability = Plugin(
     kind="metric",
@@ -38,6 +42,8 @@ current_exploitability = Plugin(
     summary="NashConv / players of the current policy, exact",
     target=f"{_METRICS}:current_exploitability",
     engines=_ENGINES,
+    unit="game payoff",
+    direction="lower",
 )
 value = Plugin(
     kind="metric",
@@ -45,6 +51,8 @@ value = Plugin(
     summary="Expected payoff per player under the output policy",
     target=f"{_METRICS}:value",
     engines=_ENGINES,
+    unit="game payoff",
+    direction="none",
 )
 gains = Plugin(
     kind="metric",
@@ -52,4 +60,6 @@ gains = Plugin(
     summary="Best-response gain per player against the output policy, exact",
     target=f"{_METRICS}:gains",
     engines=_ENGINES,
+    unit="game payoff",
+    direction="lower",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from equilibria.games.population.metrics import ColumnSettings, ModelValueSettings, StatisticSettings, TopShareSettings
 from equilibria.games.population.settings import (
     ContagionSettings,
@@ -64,8 +66,16 @@ mesa_model = Plugin(
 )
 
 
-def _metric(name: str, attribute: str, summary: str) -> Plugin:
-    return Plugin(kind="metric", name=name, summary=summary, target=f"{_HERE}.metrics:{attribute}", engines=_ENGINES)
+def _metric(name: str, attribute: str, summary: str, unit: str, direction: Literal["lower", "none"]) -> Plugin:
+    return Plugin(
+        kind="metric",
+        name=name,
+        summary=summary,
+        target=f"{_HERE}.metrics:{attribute}",
+        engines=_ENGINES,
+        unit=unit,
+        direction=direction,
+    )
 
 
 gini = Plugin(
@@ -75,6 +85,8 @@ gini = Plugin(
     target=f"{_HERE}.metrics:Gini",
     settings=ColumnSettings,
     engines=_ENGINES,
+    unit="ratio",
+    direction="none",
 )
 top_share = Plugin(
     kind="metric",
@@ -83,6 +95,8 @@ top_share = Plugin(
     target=f"{_HERE}.metrics:TopShare",
     settings=TopShareSettings,
     engines=_ENGINES,
+    unit="share of wealth",
+    direction="none",
 )
 column_statistic = Plugin(
     kind="metric",
@@ -91,6 +105,8 @@ column_statistic = Plugin(
     target=f"{_HERE}.metrics:ColumnStatistic",
     settings=StatisticSettings,
     engines=_ENGINES,
+    unit="unit of the column",
+    direction="none",
 )
 model_value = Plugin(
     kind="metric",
@@ -99,9 +115,21 @@ model_value = Plugin(
     target=f"{_HERE}.metrics:ModelValue",
     settings=ModelValueSettings,
     engines=_ENGINES,
+    unit="as the model defines it",
+    direction="none",
 )
-mean_wealth = _metric("mean_wealth", "MeanWealth", "Mean wealth, in units of money")
-segregation_index = _metric("segregation_index", "SegregationIndex", "Mean share of like neighbours")
-unhappy_share = _metric("unhappy_share", "UnhappyShare", "Share of agents with fewer like neighbours than wanted")
-prevalence = _metric("prevalence", "Prevalence", "Share of agents that are infected now")
-attack_rate = _metric("attack_rate", "AttackRate", "Share of agents that were infected at least once")
+mean_wealth = _metric("mean_wealth", "MeanWealth", "Mean wealth, in units of money", "money", "none")
+segregation_index = _metric(
+    "segregation_index", "SegregationIndex", "Mean share of like neighbours", "share of neighbours", "none"
+)
+unhappy_share = _metric(
+    "unhappy_share",
+    "UnhappyShare",
+    "Share of agents with fewer like neighbours than wanted",
+    "share of agents",
+    "lower",
+)
+prevalence = _metric("prevalence", "Prevalence", "Share of agents that are infected now", "share of agents", "lower")
+attack_rate = _metric(
+    "attack_rate", "AttackRate", "Share of agents that were infected at least once", "share of agents", "lower"
+)

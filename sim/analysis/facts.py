@@ -146,10 +146,11 @@ def resolved_scenario(run: RunLike) -> Mapping[str, Any]:
 
 
 def game_phrase(resolved: Mapping[str, Any]) -> str:
-    """Name the game and its parameters, for example ``openspiel(name=leduc_poker)``."""
+    """Name the game and the parameters that are not at their default, for example ``openspiel(name=leduc_poker)``."""
     game = _mapping(resolved.get("game"))
     params = _mapping(game.get("params"))
-    inner = ", ".join(f"{k}={v}" for k, v in params.items() if v is not None)
+    defaults = _defaults(str(game.get("use")))
+    inner = ", ".join(f"{k}={v}" for k, v in params.items() if v is not None and (k, v) not in defaults)
     return f"{game.get('use', 'unknown game')}({inner})" if inner else str(game.get("use", "unknown game"))
 
 
@@ -192,6 +193,18 @@ def metric_facts(run: RunLike, name: str) -> MetricFacts:
     if not direction:
         direction = "lower" if distance else "none"
     return MetricFacts(name, unit, direction, log=distance and direction == "lower")
+
+
+@functools.cache
+def _defaults(game: str) -> list[tuple[str, Any]]:
+    """Return the default parameters of a game's plugin, nothing if it is not installed here."""
+    from equilibria.sim import registry
+
+    try:
+        fields = registry.find("game", game).settings.model_fields
+    except EquilibriaError:
+        return []
+    return [(name, info.default) for name, info in fields.items()]
 
 
 @functools.cache

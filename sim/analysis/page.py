@@ -36,7 +36,7 @@ _PAGE_STYLE = (
     "font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;margin:.4rem 0}"
     "summary{cursor:pointer;font-weight:600}summary:focus-visible{outline:2px solid var(--accent)}"
     "footer{margin-top:2.5rem;color:var(--soft);font-size:.85rem}"
-    "@media(max-width:520px){main{padding:18px 14px 36px}h1{font-size:1.35rem}.tiles{grid-template-columns:1fr 1fr}"
+    "@media(max-width:520px){td.n{white-space:normal}table{font-size:.86rem}main{padding:18px 14px 36px}h1{font-size:1.35rem}.tiles{grid-template-columns:1fr 1fr}"
     ".tile b{font-size:1.1rem}}@media print{pre{white-space:pre-wrap}.charts>figure{break-inside:avoid}}"
 )
 
