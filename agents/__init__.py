@@ -6,6 +6,10 @@ import importlib
 from typing import Any
 
 _PUBLIC: dict[str, str] = {
+    "MCCFR": "equilibria.agents.solvers.regret.mccfr:MCCFR",
+    "MDS": "equilibria.agents.solvers.search.solver:MDS",
+    "MMD": "equilibria.agents.solvers.mirror.solver:MMD",
+    "MMDS": "equilibria.agents.solvers.search.solver:MMDS",
     "CFR": "equilibria.agents.solvers.regret.methods:CFR",
     "CFRPlus": "equilibria.agents.solvers.regret.methods:CFRPlus",
     "LinearCFR": "equilibria.agents.solvers.regret.methods:LinearCFR",
@@ -23,7 +27,7 @@ _PUBLIC: dict[str, str] = {
     "PSRO": "equilibria.agents.solvers.population.psro:PSRO",
 }
 
-__all__ = sorted(_PUBLIC)
+__all__ = sorted(_PUBLIC)  # noqa: PLE0605 - a sorted list of literal names
 
 
 def __getattr__(name: str) -> Any:

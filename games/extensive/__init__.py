@@ -25,6 +25,18 @@ _PUBLIC: dict[str, str] = {
     "openspiel": f"{_HERE}.spiel:openspiel",
     "random_policy": f"{_HERE}.policy:random_policy",
     "realisation_plan": f"{_HERE}.policy:realisation_plan",
+    "GameTree": f"{_HERE}.tree:GameTree",
+    "agent_qre": f"{_HERE}.qre:agent_qre",
+    "bayesian_matrix_game": f"{_HERE}.matrix:bayesian_matrix_game",
+    "head_to_head": f"{_HERE}.policy_io:head_to_head",
+    "histories_of": f"{_HERE}.histories:histories_of",
+    "matrix_game": f"{_HERE}.matrix:matrix_game",
+    "play_value": f"{_HERE}.policy_io:play_value",
+    "qre_path": f"{_HERE}.qre:qre_path",
+    "random_game": f"{_HERE}.random_games:random_game",
+    "read_policy": f"{_HERE}.policy_io:read_policy",
+    "sequence_form_lp": f"{_HERE}.lp:sequence_form_lp",
+    "write_policy": f"{_HERE}.policy_io:write_policy",
     "uniform_policy": f"{_HERE}.policy:uniform_policy",
 }
 

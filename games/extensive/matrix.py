@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +21,10 @@ from equilibria.games.extensive.arrays import ExtensiveGame
 from equilibria.games.extensive.convert import Infosets, Terminals, assemble
 from equilibria.sim.errors import GameTooLarge, InvalidValue
 from equilibria.sim.types import FloatArray
+
+if TYPE_CHECKING:
+    from equilibria.games.extensive.history import HistoryGame
+    from equilibria.games.extensive.tree import Node
 
 MAX_PROFILES = 50_000_000
 _PRIOR_TOLERANCE = 1e-9
@@ -51,7 +57,9 @@ def matrix_game(
         infosets.add(p, f"player {p}", tuple(range(size)), 0, names[p])
     sequences = np.stack([grid.ravel() + 1 for grid in np.indices(sizes)], axis=1)
     terminals = _terminals(sequences, table.reshape(players, -1).T, np.ones(sequences.shape[0]))
-    return assemble(name, infosets, terminals, nodes=int(sum(np.cumprod((1, *sizes)))))
+    game = assemble(name, infosets, terminals, nodes=int(sum(np.cumprod((1, *sizes)))))
+    infostates = [tuple(f"player {p}" for p in range(players))]
+    return replace(game, histories=_Histories(name, infostates, [table], [1.0]))
 
 
 def bayesian_matrix_game(
@@ -89,15 +97,19 @@ def bayesian_matrix_game(
         )
     sizes = table.shape[players + 1 :]
     _check_size(table.size // players)
-    infosets = _type_infosets(
-        chance.shape, sizes, _action_names(types, chance.shape, "type"), _action_names(actions, sizes)
-    )
+    type_names = _action_names(types, chance.shape, "type")
+    infosets = _type_infosets(chance.shape, sizes, type_names, _action_names(actions, sizes))
     blocks = [
         _type_block(t, sizes, table[t], float(chance[t])) for t in product(*map(range, chance.shape)) if chance[t] > 0
     ]
     sequences, utilities, weights = (np.concatenate(part) for part in zip(*blocks, strict=True))
     nodes = 1 + len(blocks) * int(sum(np.cumprod((1, *sizes))))
-    return assemble(name, infosets, _terminals(sequences, utilities, weights), nodes=nodes)
+    game = assemble(name, infosets, _terminals(sequences, utilities, weights), nodes=nodes)
+    # type profiles of probability 0 stay in the tree, so that infosets keep their order
+    profiles = list(product(*map(range, chance.shape)))
+    texts = [tuple(f"type {_type_name(type_names[p], k)}" for p, k in enumerate(t)) for t in profiles]
+    tables, probabilities = [table[t] for t in profiles], [float(chance[t]) for t in profiles]
+    return replace(game, histories=_Histories(name, texts, tables, probabilities))
 
 
 def _type_infosets(
@@ -106,9 +118,45 @@ def _type_infosets(
     infosets = Infosets(len(types))
     for p, size in enumerate(sizes):
         for t in range(types[p]):
-            text = type_names[p][t] if type_names[p] else str(t)
-            infosets.add(p, f"type {text}", tuple(range(size)), 0, names[p])
+            infosets.add(p, f"type {_type_name(type_names[p], t)}", tuple(range(size)), 0, names[p])
     return infosets
+
+
+def _type_name(names: tuple[str, ...], number: int) -> str:
+    return names[number] if names else str(number)
+
+
+class _Histories:
+    """Makes the histories of a table game on demand: players move one after the other without seeing anything."""
+
+    def __init__(
+        self, name: str, infostates: list[tuple[str, ...]], tables: list[FloatArray], probabilities: list[float]
+    ) -> None:
+        self._name, self._infostates, self._tables, self._probabilities = name, infostates, tables, probabilities
+
+    def __call__(self) -> HistoryGame:
+        from equilibria.games.extensive.tree import Chance, GameTree
+        from equilibria.games.extensive.tree_convert import to_histories
+
+        blocks = tuple(_grow(t, texts) for t, texts in zip(self._tables, self._infostates, strict=True))
+        labels = tuple(str(k) for k in range(len(blocks)))
+        root = blocks[0] if len(blocks) == 1 else Chance(labels, tuple(self._probabilities), blocks)
+        players = tuple(f"player {p}" for p in range(self._tables[0].shape[0]))
+        return to_histories(GameTree(self._name, players, root))
+
+
+def _grow(table: FloatArray, infostates: tuple[str, ...]) -> Node:
+    """Return the tree of one payoff table [n, A_0, ..., A_{n-1}], last mover first."""
+    from equilibria.games.extensive.tree import Decision, Terminal
+
+    players, sizes = table.shape[0], table.shape[1:]
+    nodes: list[Node] = [Terminal(tuple(row)) for row in table.reshape(players, -1).T.tolist()]
+    for p in range(players - 1, -1, -1):
+        size = sizes[p]
+        names = tuple(str(k) for k in range(size))
+        groups = [tuple(nodes[k : k + size]) for k in range(0, len(nodes), size)]
+        nodes = [Decision(p, infostates[p], names, children) for children in groups]
+    return nodes[0]
 
 
 def _type_block(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from equilibria.agents.solvers.mirror.measures import action_values
+from equilibria.games.extensive.action_values import action_values
 from equilibria.agents.solvers.mirror.settings import MMDSettings
 from equilibria.agents.solvers.mirror.simplex import mmd_step
 from equilibria.agents.solvers.mirror.solver import MMD

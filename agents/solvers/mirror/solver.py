@@ -25,9 +25,10 @@ from typing import Any
 import numpy as np
 
 from equilibria.agents.solvers.mirror import kernels
-from equilibria.agents.solvers.mirror.measures import ActionValues, action_values, fixed_point_residual
 from equilibria.agents.solvers.mirror.settings import Form, MMDSettings, Objective, Schedule
 from equilibria.agents.solvers.mirror.simplex import check_rates
+from equilibria.games.extensive import action_kernels
+from equilibria.games.extensive.action_values import ActionValues, action_values, fixed_point_residual
 from equilibria.games.extensive.arrays import ExtensiveGame
 from equilibria.games.extensive.policy import BehaviouralPolicy, uniform_policy
 from equilibria.games.extensive.values import exploitability
@@ -38,7 +39,11 @@ from equilibria.sim.types import FloatArray
 
 _FORMS = ("behavioural", "sequence")
 _SCHEDULES = {"constant": kernels.CONSTANT, "annealing": kernels.ANNEALING}
-_OBJECTIVES = {"standard": kernels.STANDARD, "maxent": kernels.MAXENT, "minimaxent": kernels.MINIMAXENT}
+_OBJECTIVES = {
+    "standard": action_kernels.STANDARD,
+    "maxent": action_kernels.MAXENT,
+    "minimaxent": action_kernels.MINIMAXENT,
+}
 
 
 class MMD:
@@ -111,7 +116,7 @@ class MMD:
         self._x, self._g, self._c = np.ones(size), np.zeros(size), np.zeros(size)
         a = self.game.arrays
         self._children = np.bincount(a.parent, minlength=size).astype(np.float64)
-        kernels.reaches(a.seq_off, a.players, a.parent, a.first, a.nact, self._pol, self._x)
+        action_kernels.reaches(a.seq_off, a.players, a.parent, a.first, a.nact, self._pol, self._x)
 
     @property
     def iteration(self) -> int:
@@ -230,7 +235,7 @@ class MMD:
         self._allocate()
         self._pol[:] = restored["pol"]
         a = self.game.arrays
-        kernels.reaches(a.seq_off, a.players, a.parent, a.first, a.nact, self._pol, self._x)
+        action_kernels.reaches(a.seq_off, a.players, a.parent, a.first, a.nact, self._pol, self._x)
         self._iteration = int(state.meta["iteration"])  # type: ignore[arg-type]
 
     def certificate(self) -> Certificate:

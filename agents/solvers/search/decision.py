@@ -18,10 +18,10 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from equilibria.agents.solvers.mirror.measures import action_values
 from equilibria.agents.solvers.mirror.simplex import mmd_step
 from equilibria.agents.solvers.search import kernels
 from equilibria.agents.solvers.search.beliefs import BeliefModel, SearchTree
+from equilibria.games.extensive.action_values import action_values
 from equilibria.games.extensive.policy import BehaviouralPolicy
 from equilibria.sim.errors import InvalidValue, did_you_mean
 from equilibria.sim.types import FloatArray, UIntArray

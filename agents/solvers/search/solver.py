@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from equilibria.agents.solvers.mirror import kernels as mirror
-from equilibria.agents.solvers.mirror.measures import action_values
 from equilibria.agents.solvers.mirror.simplex import check_rates
 from equilibria.agents.solvers.search import kernels
 from equilibria.agents.solvers.search.beliefs import SearchTree
+from equilibria.games.extensive.action_values import action_values
 from equilibria.games.extensive.arrays import ExtensiveGame
 from equilibria.games.extensive.policy import BehaviouralPolicy, uniform_policy
 from equilibria.games.extensive.values import expected_values, exploitability

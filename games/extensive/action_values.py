@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from equilibria.agents.solvers.mirror import kernels
+from equilibria.games.extensive import action_kernels as kernels
 from equilibria.games.extensive.arrays import ExtensiveGame
 from equilibria.sim.types import FloatArray, IntArray
 
