@@ -237,6 +237,12 @@ def headline_metric(run: RunLike, values: Sequence[FinalValue]) -> str | None:
     return next((name for name in wanted if name in recorded), recorded[0] if recorded else None)
 
 
+def headline_first(run: RunLike, values: Sequence[FinalValue]) -> list[FinalValue]:
+    """Return the values with those of the headline metric in front, the rest in their order."""
+    headline = headline_metric(run, values)
+    return sorted(values, key=lambda value: value.metric != headline)
+
+
 def require_metric(name: str, values: Sequence[FinalValue]) -> str:
     """Return ``name`` if it was recorded.
 

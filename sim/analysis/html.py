@@ -25,6 +25,7 @@ from equilibria.sim.analysis.facts import (
     certificate_sentence,
     facts,
     final_values,
+    headline_first,
     headline_metric,
     metric_facts,
 )
@@ -74,7 +75,7 @@ def run_page(run: RunLike) -> str:
     Cost:
         Two lazy scans per drawn curve; the page stays below about 1 MB whatever the run's length.
     """
-    about, values = facts(run), final_values(run)
+    about, values = facts(run), headline_first(run, final_values(run))
     body = [
         header(about.name, about.state, _subtitle(run, about)),
         certificate(certificate_sentence(run)),
@@ -128,10 +129,7 @@ def _tiles(run: RunLike, values: Sequence[FinalValue]) -> str:
 
 def _charts(run: RunLike, about: Facts, values: Sequence[FinalValue]) -> str:
     charts = []
-    order = list(dict.fromkeys(v.metric for v in values))
-    headline = headline_metric(run, values)
-    order.sort(key=lambda name: name != headline)
-    for metric in order[:12]:
+    for metric in list(dict.fromkeys(v.metric for v in values))[:12]:
         keys = list(dict.fromkeys(v.key for v in values if v.metric == metric))
         curves = [metric_curve(run.metrics(), metric, key, max_points=CHART_POINTS) for key in keys[:MAX_CURVES]]
         charts.append(_figure(curves, metric, run, about, left_out=len(keys) - len(curves)))

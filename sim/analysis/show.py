@@ -19,6 +19,7 @@ from equilibria.sim.analysis.facts import (
     certificate_sentence,
     facts,
     final_values,
+    headline_first,
     headline_metric,
     metric_facts,
     require_metric,
@@ -62,7 +63,7 @@ def run_lines(run: RunLike, terminal: Terminal, *, metric: str = "") -> list[str
     Raises:
         UnknownName: If ``metric`` was not recorded.
     """
-    about, values = facts(run), final_values(run)
+    about, values = facts(run), headline_first(run, final_values(run))
     chosen = require_metric(metric, values) if metric else headline_metric(run, values)
     parts = [about.state, about.progress()] + ([f"seed {about.seed}"] if about.seed is not None else [])
     lines = [f"{about.name}: {', '.join(parts)}"]

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from equilibria.sim.errors import InvalidValue, NumericalError
 from equilibria.sim.seeds import SeedTree
@@ -236,6 +235,8 @@ def _checked(values: Sequence[float] | FloatArray) -> FloatArray:
 
 
 def _resampled(data: FloatArray, function: object, confidence: float, method: str) -> tuple[float, float]:
+    from scipy import stats  # takes half a second, and most readers of runs need no interval
+
     generator = SeedTree(0).child("bootstrap").generator()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a degenerate jackknife shows as nan and is handled by the caller
