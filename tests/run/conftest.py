@@ -125,3 +125,9 @@ def tables(run: Path) -> dict[str, bytes]:
 def table_bytes() -> Callable[[Path], dict[str, bytes]]:
     """Return ``tables``."""
     return tables
+
+
+@pytest.fixture
+def child_environment() -> Callable[..., dict[str, str]]:
+    """Return ``environment``."""
+    return environment
