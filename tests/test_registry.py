@@ -9,7 +9,7 @@ import pytest
 
 from equilibria.sim import registry
 from equilibria.sim.errors import MissingExtra, PluginError, UnknownName
-from equilibria.sim.plugin import KINDS, Plugin
+from equilibria.sim.plugin import KINDS, Kind, Plugin
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def test_find_returns_the_descriptor() -> None:
         ("agent", "toy_tax", "it is the name of a mechanism, not of an agent"),
     ],
 )
-def test_unknown_name_says_what_is_near(kind: registry.Kind, name: str, says: str) -> None:
+def test_unknown_name_says_what_is_near(kind: Kind, name: str, says: str) -> None:
     with pytest.raises(UnknownName, match=says) as caught:
         registry.find(kind, name)
     assert caught.value.exit_code == 2

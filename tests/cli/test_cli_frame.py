@@ -228,7 +228,7 @@ def test_schema_accepts_good_and_refuses_bad_scenarios(toys: Path) -> None:
         "run": {"budget": 3},
     }
     assert accepts(schema, good, schema)
-    for change in (
+    changes: tuple[dict[str, Any], ...] = (
         {"version": 2},
         {"nam": "x"},
         {"game": {"use": "toy_walk", "params": {"walkers": 0}}},
@@ -236,7 +236,8 @@ def test_schema_accepts_good_and_refuses_bad_scenarios(toys: Path) -> None:
         {"game": {"use": "unknown"}},
         {"mechanisms": [{"use": "toy_tax"}]},
         {"run": {}},
-    ):
+    )
+    for change in changes:
         assert not accepts(schema, {**good, **change}, schema), change
 
 
