@@ -69,9 +69,10 @@ def _print(report: Report) -> None:
         paired = outcome.paired
         if paired is None:
             continue
-        ends = f"[{short(paired.interval.low)}, {short(paired.interval.high)}]" if paired.pairs > 1 else "-"
+        statistical = outcome.verdict not in ("one pair", "equal", "seed-free")
+        ends = f"[{short(paired.interval.low)}, {short(paired.interval.high)}]" if statistical else "-"
         ratio = "-" if paired.ratio is None else short(paired.ratio)
-        p = f"{outcome.p_adjusted:.2g}" if paired.pairs > 1 else "-"
+        p = f"{outcome.p_adjusted:.2g}" if statistical else "-"
         rows.append(
             [
                 outcome.metric.name,
