@@ -27,7 +27,7 @@ from equilibria.games.extensive.convert import make_game
 from equilibria.sim.errors import EquilibriaError
 
 _log = logging.getLogger(__name__)
-FORMAT = 2
+FORMAT = 3
 _SEPARATOR = "\x00"
 
 
@@ -49,9 +49,14 @@ def key(source: str, name: str, recall: str) -> str:
     return hashlib.sha256(_SEPARATOR.join((source, name, recall, maker, str(FORMAT))).encode()).hexdigest()[:32]
 
 
-def read(stem: str) -> ExtensiveGame | None:
-    """Return the cached game, or ``None`` when there is none that can be read."""
-    place = folder()
+def read(stem: str, place: Path | None = None) -> ExtensiveGame | None:
+    """Return the cached game, or ``None`` when there is none that can be read.
+
+    Args:
+        stem: From ``key``.
+        place: Cache folder, by default the user's.
+    """
+    place = place or folder()
     if place is None:
         return None
     path = place / f"{stem}.npz"
@@ -67,9 +72,15 @@ def read(stem: str) -> ExtensiveGame | None:
         return None
 
 
-def write(stem: str, game: ExtensiveGame) -> None:
-    """Store a game; a failure is logged and otherwise ignored, for a cache is only a convenience."""
-    place = folder()
+def write(stem: str, game: ExtensiveGame, place: Path | None = None) -> None:
+    """Store a game; a failure is logged and otherwise ignored, for a cache is only a convenience.
+
+    Args:
+        stem: From ``key``.
+        game: The game.
+        place: Cache folder, by default the user's.
+    """
+    place = place or folder()
     if place is None or any(_SEPARATOR in text for text in game.infostates) or game.arrays.rowptr.dtype != np.uint32:
         return
     try:

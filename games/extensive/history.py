@@ -2,8 +2,8 @@
 
 Axes: n players, H histories, S action slots ("sequences"), I infosets.
 
-Histories stand in depth-first preorder: a parent precedes its children, siblings are in action
-order and the subtree of history h is ``h .. h + size[h] - 1``.  An action slot is one (infoset,
+Histories stand in depth-first preorder: a parent precedes its children and a subtree is one range.
+The links ``child`` and ``sibling`` visit children in action order (outcome order after chance).  An action slot is one (infoset,
 action) pair; slots are numbered like the sequences of ``GameArrays`` (slot ``seq_off[p]`` of each
 player is unused here), so policies fit both.
 
@@ -137,7 +137,7 @@ class HistoryRecorder:
         nact = np.array([len(infosets.actions[i]) for i in order], dtype=np.int64)
         mover = np.where(parent >= 0, player[np.maximum(parent, 0)], CHANCE)
         edge = np.where(local >= 0, local + seq_off[np.maximum(mover, 0)], -1)
-        child, sibling = _links(parent)
+        child, sibling = _links(parent, edge)
         return HistoryGame(
             name=name,
             players=n,
@@ -158,11 +158,14 @@ class HistoryRecorder:
         )
 
 
-def _links(parent: IntArray) -> tuple[IntArray, IntArray]:
-    """Return first child and next sibling [H] (-1 for none) of preorder parents."""
+def _links(parent: IntArray, edge: IntArray) -> tuple[IntArray, IntArray]:
+    """Return first child and next sibling [H] (-1 for none); children in the order of their slots.
+
+    After chance the latest history comes first: the walk's stack reverses the outcomes.
+    """
     child = np.full(parent.shape, -1, dtype=np.int64)
     sibling = np.full(parent.shape, -1, dtype=np.int64)
-    order = np.argsort(parent, kind="stable")
+    order = np.lexsort((np.where(edge >= 0, edge, -np.arange(len(parent))), parent))
     above = parent[order]
     head = np.ones(len(order), dtype=bool)
     head[1:] = above[1:] != above[:-1]

@@ -68,13 +68,13 @@ def gradient3(rowptr, col0, col1, val, x, g, lo, hi):  # type: ignore[no-untyped
         a0 = a1 = a2 = a3 = 0.0
         while k < body:
             k1, k2, k3 = k + np.uint64(1), k + np.uint64(2), k + np.uint64(3)
-            a0 += val[k] * (x[col0[k]] * x[col1[k]])
-            a1 += val[k1] * (x[col0[k1]] * x[col1[k1]])
-            a2 += val[k2] * (x[col0[k2]] * x[col1[k2]])
-            a3 += val[k3] * (x[col0[k3]] * x[col1[k3]])
+            a0 += val[k] * x[col0[k]] * x[col1[k]]
+            a1 += val[k1] * x[col0[k1]] * x[col1[k1]]
+            a2 += val[k2] * x[col0[k2]] * x[col1[k2]]
+            a3 += val[k3] * x[col0[k3]] * x[col1[k3]]
             k += np.uint64(4)
         while k < end:
-            a0 += val[k] * (x[col0[k]] * x[col1[k]])
+            a0 += val[k] * x[col0[k]] * x[col1[k]]
             k += np.uint64(1)
         g[s] = (a0 + a1) + (a2 + a3)
 

@@ -167,7 +167,7 @@ class _Walk:
         self.players = int(game.num_players())
         self.infosets, self.terminals = Infosets(self.players), Terminals(self.players)
         self.nodes = 0
-        # per player: text (or (text, own sequence) when refining) -> (parent, actions, ((action, sequence) reversed))
+        # per player: text (or (text, own sequence) when refining) -> (parent, actions, [(action, sequence)])
         self._known: list[dict[Any, tuple[int, list[int], list[tuple[int, int]]]]] = [{} for _ in range(self.players)]
 
     def run(self) -> ExtensiveGame:
@@ -185,7 +185,7 @@ class _Walk:
             raise GameError(f"OpenSpiel failed while {self.name!r} was walked: {str(error).strip()}") from error
 
     def _collect(self) -> None:
-        """Visit every history in depth-first preorder; children in the order of their actions."""
+        """Visit every history in depth-first preorder; the stack makes the last action the first one visited."""
         known, refine, any_recall = self._known, self.recall == "refine", self.recall == "history"
         seq_out, util_out = self.terminals.sequences.extend, self.terminals.utilities.extend
         prob_out, record = self.terminals.chance.append, self.recorder.add if self.recorder else None
@@ -217,7 +217,7 @@ class _Walk:
                 for action, seq in moves[:-1]:
                     push((state.child(action), (*before, seq, *after), prob, nodes, seq))
                 action, seq = moves[-1]
-                state.apply_action(action)  # the node itself is done with: its state becomes the first child
+                state.apply_action(action)  # the node itself is done with: its state becomes a child
                 push((state, (*before, seq, *after), prob, nodes, seq))
             elif player == _TERMINAL:
                 seq_out(seqs)
@@ -227,7 +227,7 @@ class _Walk:
                 outcomes = state.chance_outcomes()
                 if abs(math.fsum(q for _, q in outcomes) - 1.0) > _CHANCE_TOLERANCE:
                     raise self._bad_chance(state, outcomes)
-                for action, q in reversed(outcomes):
+                for action, q in outcomes:
                     push((state.child(action), seqs, prob * q, nodes, -1))
             else:
                 raise UnsupportedGame(f"{self.name!r} has a node of player {player}, expected a sequential game")
@@ -241,7 +241,7 @@ class _Walk:
             raise UnsupportedGame(f"{self.name!r}: player {player} has no legal action at infoset {text!r}")
         first = self.infosets.add(player, text, tuple(actions), own)
         moves = [(a, first + i) for i, a in enumerate(actions)]
-        entry = (own, actions, moves[::-1])
+        entry = (own, actions, moves)
         self._known[player][key] = entry
         return entry
 
