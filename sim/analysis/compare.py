@@ -12,14 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import polars as pl
-
 from equilibria.sim.analysis.differences import failure_notes, scenario_notes
 from equilibria.sim.analysis.facts import (
     agents_phrase,
     certificate_sentence,
     facts,
     final_values,
+    first_at_or_below,
     headline_metric,
     metric_facts,
     require_metric,
@@ -260,21 +259,12 @@ def _crossings(first: Sample, second: Sample, names: Sequence[str]) -> list[str]
         if about.direction != "lower" or goal_a is None or goal_b is None:
             continue
         for label, other, sample, goal in (("A", "B", first, goal_b), ("B", "A", second, goal_a)):
-            unit = first_unit_at_or_below(sample, name, goal)
+            unit = first_at_or_below(sample.run, name, goal)
             if unit is not None:
                 notes.append(
                     f"{label} reaches {other}'s final {name} ({short(goal)}) at {facts(sample.run).unit} {unit:,}"
                 )
     return notes
-
-
-def first_unit_at_or_below(sample: Sample, metric: str, threshold: float) -> int | None:
-    """Return the first recorded unit at which a scalar metric is at most ``threshold``."""
-    rows = sample.run.metrics().filter(
-        (pl.col("metric") == metric) & (pl.col("key") == "") & (pl.col("value") <= threshold)
-    )
-    unit = rows.select(pl.col("unit").min()).collect().item()
-    return None if unit is None else int(unit)
 
 
 def _certificates(pairs: _Groups) -> dict[str, str]:

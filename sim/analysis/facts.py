@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 import polars as pl
 
-from equilibria.sim.errors import EquilibriaError, unknown_name
+from equilibria.sim.errors import EquilibriaError, InvalidValue, unknown_name
 
 Direction = Literal["lower", "higher", "none"]
 
@@ -40,6 +40,7 @@ class RunLike(Protocol):
     def summary(self) -> Any: ...  # noqa: D102
     @property
     def certificate(self) -> Any: ...  # noqa: D102
+    def live(self) -> Any: ...  # noqa: D102
     def metrics(self) -> pl.LazyFrame: ...  # noqa: D102
     def tables(self) -> list[str]: ...  # noqa: D102
     def table(self, name: str) -> pl.LazyFrame: ...  # noqa: D102
@@ -178,6 +179,31 @@ def final_values(run: RunLike, *, metric: str = "", at: int | None = None) -> li
         rows.group_by("metric", "key", maintain_order=True).agg(pl.col("unit").last(), pl.col("value").last()).collect()
     )
     return [FinalValue(str(m), str(k), int(u), float(v)) for m, k, u, v in frame.iter_rows()]
+
+
+def live_values(run: RunLike) -> list[FinalValue]:
+    """Return the last values that a run in progress announced before it committed them; empty if there are none."""
+    live = _mapping(run.live())
+    unit = live.get("unit")
+    found = []
+    for metric, value in _mapping(live.get("metrics")).items():
+        for key, number in (value if isinstance(value, Mapping) else {"": value}).items():
+            if finite(number) is not None and isinstance(unit, int):
+                found.append(FinalValue(str(metric), str(key), unit, float(number)))
+    return found
+
+
+def first_at_or_below(run: RunLike, metric: str, threshold: float, key: str = "") -> int | None:
+    """Return the first recorded unit at which a metric is at most ``threshold``, ``None`` if it never is.
+
+    Raises:
+        InvalidValue: If the threshold is not finite.
+    """
+    if not math.isfinite(threshold):
+        raise InvalidValue(f"threshold must be finite, got {threshold!r}")
+    series = run.metrics().filter((pl.col("metric") == metric) & (pl.col("key") == key))
+    unit = series.filter(pl.col("value") <= threshold).select(pl.col("unit").min()).collect().item()
+    return None if unit is None else int(unit)
 
 
 def metric_facts(run: RunLike, name: str) -> MetricFacts:

@@ -21,6 +21,7 @@ from equilibria.sim.analysis.facts import (
     final_values,
     headline_first,
     headline_metric,
+    live_values,
     metric_facts,
     require_metric,
 )
@@ -70,6 +71,7 @@ def run_lines(run: RunLike, terminal: Terminal, *, metric: str = "") -> list[str
     lines.append(", ".join(p for p in (f"game {about.game}", _agents(about)) if p))
     lines += [str(run.path), "", f"Certificate: {certificate_sentence(run)}"]
     lines += _advice(run, about)
+    values = values or live_values(run)
     if values:
         lines += ["", *_values(run, values, about)]
     if chosen is not None:

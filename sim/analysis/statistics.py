@@ -210,20 +210,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def first_at_or_below(units: Sequence[int], values: Sequence[float], threshold: float) -> int | None:
-    """Return the first unit whose value is at most ``threshold``, ``None`` when it is never reached.
-
-    Args:
-        units: [R] units in increasing order.
-        values: [R] values.
-        threshold: Finite threshold.
-    """
-    if not math.isfinite(threshold):
-        raise InvalidValue(f"threshold must be finite, got {threshold!r}")
-    hit = np.flatnonzero(np.asarray(values, dtype=np.float64) <= threshold)
-    return int(units[int(hit[0])]) if len(hit) else None
-
-
 def _checked(values: Sequence[float] | FloatArray) -> FloatArray:
     data = np.asarray(values, dtype=np.float64)
     if data.ndim != 1 or not len(data):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from equilibria.sim.analysis.facts import first_at_or_below
+from equilibria.sim.errors import InvalidValue
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -63,6 +67,27 @@ def test_an_unfinished_run_says_so(make_run: Any, cli: Cli, status: str, words: 
     assert code == 0
     assert words in out
     assert "equilibria resume" in out
+
+
+def test_a_run_that_has_committed_nothing_shows_what_it_announced(make_run: Any, cli: Cli) -> None:
+    run = make_run()
+    shutil.rmtree(run.path / "metrics")
+    (run.path / "status.json").write_text(json.dumps({"status": "running", "unit": 5, "budget": 20}))
+    (run.path / "live.json").write_text(
+        json.dumps({"unit": 5, "metrics": {"exploitability": 0.7, "gains": {"1": 0.3}}})
+    )
+    code, out, _ = cli("show", run.path)
+    assert code == 0
+    assert re.search(r"exploitability +0\.7 ", out)
+    assert re.search(r"gains \[1\] +0\.3 ", out)
+
+
+def test_the_first_unit_at_or_below_a_threshold(make_run: Any) -> None:
+    run = make_run(values=[3.0, 1.0, 0.5])
+    assert first_at_or_below(run, "exploitability", 1.0) == 10
+    assert first_at_or_below(run, "exploitability", 0.4) is None
+    with pytest.raises(InvalidValue, match="finite"):
+        first_at_or_below(run, "exploitability", float("nan"))
 
 
 def test_unknown_metrics_are_answered_with_the_nearest_name(make_run: Any, cli: Cli) -> None:

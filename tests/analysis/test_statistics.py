@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from equilibria.sim.analysis.statistics import (
     bootstrap_interval,
-    first_at_or_below,
     holm,
     paired_difference,
     sign_flip_test,
@@ -107,13 +106,6 @@ def test_holm_adjusts_in_order_of_size() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([]) == []
     assert holm([0.9, 0.8]) == [1.0, 1.0]
-
-
-def test_first_unit_at_or_below_a_threshold() -> None:
-    assert first_at_or_below([0, 10, 20], [3.0, 1.0, 0.5], 1.0) == 10
-    assert first_at_or_below([0, 10], [3.0, 2.0], 1.0) is None
-    with pytest.raises(InvalidValue, match="finite"):
-        first_at_or_below([0], [1.0], math.nan)
 
 
 def test_bad_samples_are_named() -> None:
