@@ -33,6 +33,7 @@ COMMANDS: Final[tuple[str, ...]] = (
     "compare_command",
     "export_command",
     "bench_command",
+    "new_command",
 )
 """Modules of this package, in the order of ``--help``; each has ``register(app)``."""
 
