@@ -75,11 +75,13 @@ class Contagion:
         self._state = np.zeros(n, np.int8)
         self._infections = np.zeros(n, np.int32)
         self._order = np.empty(n, np.int32)
+        self._place = np.zeros(n, np.int32)
         self._fresh = np.empty(n, np.int8)
         self._key = np.uint64(0)
         powers = np.arange(int(network.degrees.max()) + 1)
         self._caught = 1 - (1 - settings.infection) ** powers
         self._escape = np.array([threshold(float(p)) for p in self._caught])
+        self._chance = np.array([threshold(settings.infection), threshold(0.0), threshold(0.0)])
         self._after = np.int8(kernels.SUSCEPTIBLE if settings.model == "sis" else kernels.RECOVERED)
 
     @property
@@ -111,8 +113,8 @@ class Contagion:
             )  # fmt: skip
         else:
             kernels.run_in_order(
-                self._state, self._infections, net.start, net.target, self._order, threshold(s.infection), recover,
-                self._after, self._key, first, steps,
+                self._state, self._infections, net.start, net.target, self._order, self._place,
+                self._chance, recover, self._after, self._key, first, steps,
             )  # fmt: skip
 
     def columns(self) -> Mapping[str, AnyArray]:

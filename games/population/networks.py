@@ -15,7 +15,7 @@ import numpy as np
 from equilibria.games.population.settings import GraphSettings
 from equilibria.sim.errors import InvalidValue, UnknownName, did_you_mean
 from equilibria.sim.seeds import SeedTree
-from equilibria.sim.types import Int32Array, IntArray
+from equilibria.sim.types import IntArray, UIntArray
 
 _MODULES = ("networkx.generators",)
 
@@ -25,12 +25,12 @@ class Network:
     """An undirected simple graph.
 
     Attributes:
-        start: int64 [N + 1]; the neighbours of i are ``target[start[i]:start[i + 1]]``, ascending.
-        target: int32 [L].
+        start: uint32 [N + 1]; the neighbours of i are ``target[start[i]:start[i + 1]]``, ascending.
+        target: uint32 [L].
     """
 
-    start: IntArray
-    target: Int32Array
+    start: UIntArray
+    target: UIntArray
 
     @property
     def nodes(self) -> int:
@@ -40,7 +40,8 @@ class Network:
     @property
     def degrees(self) -> IntArray:
         """Number of neighbours of each node, int64 [N]."""
-        return np.diff(self.start)
+        start = self.start.astype(np.int64)
+        return start[1:] - start[:-1]
 
 
 def generators() -> dict[str, Any]:
@@ -106,6 +107,7 @@ def network_from_edges(nodes: int, ends: IntArray) -> Network:
     ends = ends[ends[:, 0] != ends[:, 1]]
     both = np.concatenate((ends[:, 0] * nodes + ends[:, 1], ends[:, 1] * nodes + ends[:, 0]))
     source, target = np.divmod(np.unique(both), nodes)
-    start = np.zeros(nodes + 1, np.int64)
-    np.cumsum(np.bincount(source, minlength=nodes), out=start[1:])
-    return Network(start, target.astype(np.int32))
+    if target.size >= 2**32:
+        raise InvalidValue(f"a network may have at most {2**31 - 1} links, got {target.size // 2}")
+    start = np.concatenate(([0], np.cumsum(np.bincount(source, minlength=nodes))))
+    return Network(start.astype(np.uint32), target.astype(np.uint32))

@@ -32,9 +32,6 @@ class Draws:
     def below(self, key: int, step: int, stream: int, position: int, n: int) -> int:
         return self.word(key, step, stream, position) * n >> 32
 
-    def contact(self, key: int, step: int, agent: int, edge: int, first: int) -> int:
-        return philox_block(key, step, agent, first + edge // 4)[edge % 4]
-
     def permutation(self, key: int, step: int, stream: int, n: int) -> list[int]:
         order = list(range(n))
         for p in range(n):

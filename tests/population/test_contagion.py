@@ -53,12 +53,14 @@ def reference(draws: Any, game: Contagion, steps: int) -> tuple[list[int], list[
                 elif old[i] == 1 and word < recover:
                     state[i] = after
             continue
+        met = 0
         for p, i in enumerate(draws.permutation(key, step, 0, net.nodes)):
             if state[i] != 1:
                 continue
-            for e, j in enumerate(near[i]):
-                if state[j] == 0 and draws.contact(key, step, i, e, 2) < infect:
+            for j in near[i]:
+                if state[j] == 0 and draws.word(key, step, 2, met) < infect:
                     state[j], count[j] = 1, count[j] + 1
+                met += 1
             if draws.word(key, step, 1, p) < recover:
                 state[i] = after
     return state, count
@@ -73,6 +75,8 @@ def reference(draws: Any, game: Contagion, steps: int) -> tuple[list[int], list[
         ("star_graph", {"n": 30}),
         ("gnp_random_graph", {"n": 60, "p": 0.03}),
         ("empty_graph", {"n": 5}),
+        ("complete_graph", {"n": 40}),  # more contacts than one buffer of words
+        ("random_regular_graph", {"d": 3, "n": 1500}),  # more agents than one block
     ],
 )
 def test_contagion_agrees_with_an_independent_reference(
