@@ -26,7 +26,7 @@ from equilibria.sim.analysis.facts import (
 from equilibria.sim.analysis.samples import Sample, Source, overrides_phrase, varying_keys
 from equilibria.sim.analysis.statistics import holm, paired_difference
 from equilibria.sim.analysis.ticks import short
-from equilibria.sim.analysis.verdicts import Comparison, judge
+from equilibria.sim.analysis.verdicts import TESTED, Comparison, judge
 from equilibria.sim.errors import InvalidValue
 from equilibria.sim.types import JSON
 
@@ -40,12 +40,14 @@ class Report:
         notes: What differs between the two sides and what a reader must know.
         certificates: Certificate sentences by side.
         other_metrics: Recorded metrics that were not compared.
+        groups: Runs by name of the side or group, for drawing.
     """
 
     comparisons: tuple[Comparison, ...]
     notes: tuple[str, ...]
     certificates: Mapping[str, str]
     other_metrics: tuple[str, ...]
+    groups: Mapping[str, Sequence[Sample]]
 
     def to_json(self) -> dict[str, JSON]:
         """Return the report as a JSON object."""
@@ -87,6 +89,7 @@ def compare_sources(first: Source, second: Source, *, metrics: Sequence[str] = (
         notes=tuple(dict.fromkeys(notes)),
         certificates=_certificates(pairs),
         other_metrics=tuple(others),
+        groups=_sides(pairs),
     )
 
 
@@ -130,13 +133,15 @@ def compare_groups(
         comparisons += _adjusted(outcomes)
     pairs = [(label, label, samples, samples) for label, samples in groups.items()]
     notes = failure_notes(sweep)
-    if len(groups) > 2:
-        notes.append(f"p values are adjusted for {len(groups) - 1} comparisons (Holm)")
+    family = max(c.family for c in comparisons)
+    if family > 1:
+        notes.append(f"p values are adjusted for {family} comparisons (Holm)")
     return Report(
         comparisons=tuple(comparisons),
         notes=tuple(notes),
         certificates=_certificates(pairs),
         other_metrics=tuple(others),
+        groups=_sides(pairs),
     )
 
 
@@ -241,7 +246,7 @@ def _scalar(metric: str, sample: Sample, at: int | None) -> float | None:
 
 
 def _adjusted(outcomes: list[Comparison]) -> list[Comparison]:
-    testable = [i for i, c in enumerate(outcomes) if c.paired is not None and c.paired.pairs > 1]
+    testable = [i for i, c in enumerate(outcomes) if c.verdict in TESTED]
     for index, p in zip(testable, holm([outcomes[i].p_adjusted for i in testable]), strict=True):
         paired = outcomes[index].paired
         if paired is not None:
@@ -267,13 +272,19 @@ def _crossings(first: Sample, second: Sample, names: Sequence[str]) -> list[str]
     return notes
 
 
+def _sides(pairs: _Groups) -> dict[str, Sequence[Sample]]:
+    found: dict[str, Sequence[Sample]] = {}
+    for label_a, label_b, samples_a, samples_b in pairs:
+        found |= {label_a: samples_a, label_b: samples_b}
+    return found
+
+
 def _certificates(pairs: _Groups) -> dict[str, str]:
     found: dict[str, str] = {}
-    for label_a, label_b, samples_a, samples_b in pairs:
-        for label, samples in ((label_a, samples_a), (label_b, samples_b)):
-            worst = max(samples, key=_distance)
-            lead = "" if len(samples) == 1 else f"worst of {len(samples)}: "
-            found[label] = lead + certificate_sentence(worst.run)
+    for label, samples in _sides(pairs).items():
+        worst = max(samples, key=_distance)
+        lead = "" if len(samples) == 1 else f"worst of {len(samples)}: "
+        found[label] = lead + certificate_sentence(worst.run)
     return found
 
 

@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-import numpy as np
 import polars as pl
 
+from equilibria.sim.analysis.curves import CHART_POINTS, group_curve
 from equilibria.sim.analysis.facts import (
     Facts,
     FinalValue,
@@ -30,13 +30,12 @@ from equilibria.sim.analysis.facts import (
     metric_facts,
 )
 from equilibria.sim.analysis.page import certificate, header, key_table, page, section
-from equilibria.sim.analysis.samples import Sample, Source
+from equilibria.sim.analysis.samples import Source
 from equilibria.sim.analysis.summaries import SweepRow, sweep_rows
 from equilibria.sim.analysis.svg import line_chart
 from equilibria.sim.analysis.thinning import Curve, metric_curve
 from equilibria.sim.analysis.ticks import short
 
-CHART_POINTS = 500
 MAX_CURVES = 8
 _CERTIFICATE_KEYS = (
     "measure",
@@ -313,33 +312,3 @@ def _sweep_chart(source: Source) -> str:
     by = "" if heading == "group" else f" Groups by {heading}."
     note = f"Line: mean over the seeds of a group; band: least to greatest.{by}{more}"
     return f'<div class="charts">{figure}</div><p class="soft">{escape(note)}</p>'
-
-
-def group_curve(samples: Sequence[Sample], metric: str, name: str) -> Curve:
-    """Combine the curves of a group's seeds: mean line, least-to-greatest band, at common units.
-
-    Args:
-        samples: Runs of one group.
-        metric: Scalar metric.
-        name: Name of the combined curve.
-    """
-    curves = [metric_curve(s.run.metrics(), metric, max_points=CHART_POINTS) for s in samples]
-    curves = [c for c in curves if len(c)]
-    if not curves:
-        nothing = np.empty(0, np.float64)
-        return Curve(name=name, unit=np.empty(0, np.int64), mean=nothing, low=nothing, high=nothing, rows=0)
-    common = curves[0].unit
-    for curve in curves[1:]:
-        common = np.intersect1d(common, curve.unit)
-    if not len(common):
-        return curves[0]
-    rows = [np.searchsorted(c.unit, common) for c in curves]
-    means = np.stack([c.mean[r] for c, r in zip(curves, rows, strict=True)])
-    return Curve(
-        name=name,
-        unit=common,
-        mean=means.mean(axis=0),
-        low=np.stack([c.low[r] for c, r in zip(curves, rows, strict=True)]).min(axis=0),
-        high=np.stack([c.high[r] for c, r in zip(curves, rows, strict=True)]).max(axis=0),
-        rows=sum(c.rows for c in curves),
-    )

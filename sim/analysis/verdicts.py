@@ -17,6 +17,9 @@ from equilibria.sim.types import JSON
 LEVEL = 0.05
 Verdict = Literal["lower", "higher", "equal", "no evidence", "too few pairs", "seed-free", "one pair", "no pairs"]
 
+TESTED: tuple[Verdict, ...] = ("lower", "higher", "no evidence", "too few pairs")
+"""Verdicts that rest on a test; the others rest on counting."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:

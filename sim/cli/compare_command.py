@@ -63,13 +63,14 @@ def _report(first: Path, second: Path | None, metrics: Sequence[str], at: int | 
 def _print(report: Report) -> None:
     from equilibria.sim.analysis.text import printable, text_table
     from equilibria.sim.analysis.ticks import short
+    from equilibria.sim.analysis.verdicts import TESTED
 
     rows = []
     for outcome in report.comparisons:
         paired = outcome.paired
         if paired is None:
             continue
-        statistical = outcome.verdict not in ("one pair", "equal", "seed-free")
+        statistical = outcome.verdict in TESTED
         ends = f"[{short(paired.interval.low)}, {short(paired.interval.high)}]" if statistical else "-"
         ratio = "-" if paired.ratio is None else short(paired.ratio)
         p = f"{outcome.p_adjusted:.2g}" if statistical else "-"
@@ -96,4 +97,31 @@ def _print(report: Report) -> None:
     lines += [f"Note: {note}" for note in report.notes]
     if report.other_metrics:
         lines.append(f"Also recorded: {', '.join(report.other_metrics)} (--metric NAME)")
-    typer.echo(printable("\n".join(lines)))
+    lines = [printable(line) for line in lines]
+    if report.comparisons:
+        lines = [*_plot(report), "", *lines]
+    typer.echo("\n".join(lines))
+
+
+def _plot(report: Report) -> list[str]:
+    """Draw the first metric of every side, at most six."""
+    from equilibria.sim.analysis.curves import group_curve
+    from equilibria.sim.analysis.facts import facts
+    from equilibria.sim.analysis.plot import terminal_plot
+    from equilibria.sim.analysis.text import printable
+    from equilibria.sim.cli.terminal import detect
+
+    kind, terminal = report.comparisons[0].metric, detect()
+    sides = list(report.groups.items())[:6]
+    curves = [group_curve(samples, kind.name, printable(label)) for label, samples in sides]
+    if not any(len(curve) for curve in curves):
+        return []
+    return terminal_plot(
+        curves,
+        width=terminal.width,
+        log=kind.log,
+        x_label=facts(sides[0][1][0].run).unit,
+        y_label=printable(kind.label),
+        encoding=terminal.encoding,
+        colour=terminal.colour,
+    )

@@ -53,6 +53,9 @@ def test_sides_that_no_seed_changes_are_compared_as_facts(make_sweep: Any, cli: 
     a, b = make_sweep("a", {"dcfr": [0.2, 0.2]}), make_sweep("b", {"cfr": [0.4, 0.4]})
     _, out, _ = cli("compare", a.path, b.path)
     assert "the same in all 2 pairs: neither side depends on the seed" in out
+    groups = cli("compare", make_sweep("s", {"cfr": [0.4, 0.4], "dcfr": [0.2, 0.2], "mmd": [0.3, 0.3]}).path)[1]
+    assert "Holm" not in groups
+    assert "○ agents.0.use=dcfr" in groups
     assert "equal in all 2 pairs" in cli("compare", a.path, a.path)[1]
 
 
