@@ -22,6 +22,7 @@ from equilibria.sim.contract import AgentSpec, Engine, EngineContext, MetricSpec
 from equilibria.sim.errors import InvalidValue, PluginError, Problem, ScenarioError, UnknownName
 from equilibria.sim.plugin import Kind, Plugin, Settings
 from equilibria.sim.scenario import shipped
+from equilibria.sim.scenario.blame import blaming
 from equilibria.sim.scenario.grid import axes, check_sweep, combinations, graft, label, without_sweep
 from equilibria.sim.scenario.overrides import apply_option, set_path
 from equilibria.sim.scenario.reader import compose, from_plain, read_bytes, read_text
@@ -158,16 +159,19 @@ class Plan:
         Raises:
             MissingExtra: If an optional dependency is absent.
             PluginError: If a part cannot be imported.
-            EquilibriaError: Whatever the parts refuse, for example ``GameTooLarge``.
+            ScenarioError: If a part refuses its settings or its company.
+            EquilibriaError: Whatever else the parts refuse, for example ``GameTooLarge``.
         """
         seeds = SeedTree(self.seed)
         entry = self.resolved["game"]
         plugin, settings = _part("game", entry)
-        game = plugin.load()(settings, seeds=seeds.child("game"))
+        with blaming(self.resolved, self.source, self.origin, "game"):
+            game = plugin.load()(settings, seeds=seeds.child("game"))
         mechanisms = []
-        for mechanism in self.resolved["mechanisms"]:
+        for index, mechanism in enumerate(self.resolved["mechanisms"]):
             rule, rule_settings = _part("mechanism", mechanism)
-            mechanisms.append(rule.load()(rule_settings))
+            with blaming(self.resolved, self.source, self.origin, f"mechanisms.{index}"):
+                mechanisms.append(rule.load()(rule_settings))
         context = EngineContext(
             game=game,
             game_plugin=plugin,
@@ -180,7 +184,8 @@ class Plan:
             seeds=seeds,
             threads=self.threads,
         )
-        return cast(Engine, registry.find("engine", entry["engine"]).load()(context))
+        with blaming(self.resolved, self.source, self.origin):
+            return cast(Engine, registry.find("engine", entry["engine"]).load()(context))
 
     def members(self, *, start: int | None = None, count: int | None = None) -> list[Member]:
         """Return the members of the sweep: grid points in file order, each with every seed.

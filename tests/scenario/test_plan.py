@@ -315,4 +315,24 @@ def test_shipped_names_and_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert load_plan("quick/walk").name == "mine"  # a file at the path wins
 
 
-PINNED = "831eb6df54e5f69f"
+class TestRefusalsWhenBuilding:
+    """Parts may refuse what no settings model can see; the scenario's line is blamed."""
+
+    TEXT = b"version: 1\nname: x\ngame: {use: schelling, params: {activation: simultaneous}}\n"
+
+    def refusal(self, rest: bytes, **options: Any) -> str:
+        with pytest.raises(ScenarioError) as caught:
+            plan_from_bytes(self.TEXT + rest + b"run: {budget: 3}\n", "x.yaml", **options).build()
+        assert caught.value.__cause__ is not None
+        return str(caught.value)
+
+    def test_metric_is_blamed(self) -> None:
+        said = self.refusal(b"metrics:\n  - {use: unhappy_share}\n  - {use: gini}\n")
+        assert said.startswith("x.yaml:6:11: metrics.1.use: metric 'gini' needs the column 'wealth'")
+
+    def test_table_is_blamed(self) -> None:
+        assert self.refusal(b"tables: [{name: agnts}]\n").startswith("x.yaml:4:17: tables.0.name: ")
+
+    def test_option_has_no_position(self) -> None:
+        said = self.refusal(b"", overrides=["tables=[{name: agnts}]"])
+        assert said.startswith("x.yaml: tables.0.name: a population run has no table 'agnts'")
