@@ -13,7 +13,7 @@ from equilibria.games.matrix.team import TeamGame, TeamMixture
 from equilibria.sim.certificate import Certificate
 from equilibria.sim.contract import State
 from equilibria.sim.errors import InvalidValue, UnsupportedGame
-from equilibria.sim.types import FloatArray
+from equilibria.sim.types import AnyArray, FloatArray
 
 
 def require_team_game(game: Any, solver: str) -> TeamGame:
@@ -21,7 +21,7 @@ def require_team_game(game: Any, solver: str) -> TeamGame:
     if not isinstance(game, TeamGame):
         raise UnsupportedGame(
             f"{solver} plays symmetric zero-sum team games (climb, seek_attack_defend, team_rock_paper_scissors, "
-            f"matrix), got {type(game).__name__}"
+            f"symmetric_matrix), got {type(game).__name__}"
         )
     return game
 
@@ -73,6 +73,7 @@ class TeamSolver:
     """Base of solvers whose output is a mixture of team policies."""
 
     name = "team solver"
+    table_names = ("policy",)
 
     def __init__(self, game: TeamGame) -> None:
         self.game = require_team_game(game, self.name)
@@ -130,6 +131,20 @@ class TeamSolver:
                 "policies_with_mass": int((self.meta_strategy > 1e-9).sum()),
             },
         )
+
+    def table(self, name: str) -> dict[str, AnyArray]:
+        """Return the policies with mass in the output: one row per policy, member and action."""
+        kept = np.flatnonzero(self.meta_strategy > 0)
+        shape = (len(kept), self.game.members, self.game.actions)
+        policy, member, action = (x.ravel() for x in np.indices(shape))
+        labels = self.game.labels or tuple(str(a) for a in range(self.game.actions))
+        return {
+            "policy": kept[policy],
+            "weight": self.meta_strategy[kept][policy],
+            "member": member,
+            "action": np.array(labels)[action],
+            "probability": self.population.policies[kept].ravel(),
+        }
 
     def save(self) -> State:
         """Return everything needed to go on bit-identically."""

@@ -20,7 +20,7 @@ from equilibria.sim.certificate import Certificate
 from equilibria.sim.contract import State
 from equilibria.sim.errors import UnsupportedGame
 from equilibria.sim.seeds import SeedTree
-from equilibria.sim.types import FloatArray
+from equilibria.sim.types import AnyArray, FloatArray
 
 
 class Tournament:
@@ -33,6 +33,7 @@ class Tournament:
     """
 
     name = "tournament"
+    table_names = ("policy", "scores")
 
     def __init__(
         self, game: IteratedGame, settings: TournamentSettings | None = None, *, seeds: SeedTree | None = None
@@ -95,6 +96,23 @@ class Tournament:
             },
             warning="only the listed strategies count as deviations",
         )
+
+    def table(self, name: str) -> dict[str, AnyArray]:
+        """Return the shares of strategies (``policy``) or the score of every ordered pair (``scores``)."""
+        names = np.array(self.game.names)
+        result = self.result()
+        if name == "policy":
+            return {"strategy": names, "probability": self.policy(), "score": result.mean.mean(axis=1)}
+        row, column = (x.ravel() for x in np.indices(result.mean.shape))
+        return {
+            "strategy": names[row],
+            "opponent": names[column],
+            "score": result.mean.ravel(),
+            # the recorder refuses infinities: a single random repetition has no standard error yet
+            "standard_error": np.where(np.isfinite(result.standard_error), result.standard_error, 0.0).ravel(),
+            "repetitions": np.full(len(row), result.repetitions),
+            "cooperation": result.cooperation.ravel(),
+        }
 
     def save(self) -> State:
         """Return everything needed to go on bit-identically."""

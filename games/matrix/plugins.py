@@ -1,0 +1,60 @@
+"""Registry descriptors of the matrix games; imports nothing heavy."""
+
+from __future__ import annotations
+
+from equilibria.games.matrix.metric_settings import SolverNumbersSettings
+from equilibria.games.matrix.settings import (
+    ClimbSettings,
+    IteratedGameSettings,
+    MatrixSettings,
+    PreferenceSettings,
+    SeekAttackDefendSettings,
+)
+from equilibria.sim.plugin import NoSettings, Plugin, Settings
+
+_BUILD = "equilibria.games.matrix.build"
+_FXP = "Xu, Liang, Yu, Wang, Wu (2023), Fictitious Cross-Play, arXiv 2310.03354"
+
+
+def _game(name: str, summary: str, settings: type[Settings], reference: str = "") -> Plugin:
+    return Plugin(
+        kind="game",
+        name=name,
+        summary=summary,
+        target=f"{_BUILD}:{name}",
+        settings=settings,
+        engines=("extensive",),
+        reference=reference,
+    )
+
+
+climb = _game("climb", "Team game: members prefer 1, the team should play 0.", ClimbSettings, _FXP)
+seek_attack_defend = _game(
+    "seek_attack_defend", "Team game: gather together, attack gatherers, defend.", SeekAttackDefendSettings, _FXP
+)
+team_rock_paper_scissors = _game(
+    "team_rock_paper_scissors", "Rock-paper-scissors of two-member teams.", NoSettings, _FXP
+)
+symmetric_matrix = _game("symmetric_matrix", "Symmetric zero-sum matrix game given by its payoffs.", MatrixSettings)
+preference = _game(
+    "preference",
+    "General preferences between items; the goal is the minimax winner.",
+    PreferenceSettings,
+    "Swamy et al. (2024), arXiv 2401.04056",
+)
+iterated_game = _game(
+    "iterated_game",
+    "Two-action game repeated between named strategies.",
+    IteratedGameSettings,
+    "Axelrod (1984), The evolution of cooperation",
+)
+solver_numbers = Plugin(
+    kind="metric",
+    name="solver_numbers",
+    summary="Headline numbers that the solver itself reports, by key.",
+    target="equilibria.games.matrix.metrics:build",
+    settings=SolverNumbersSettings,
+    engines=("extensive",),
+    unit="as the solver says",
+    direction="none",
+)
