@@ -63,3 +63,12 @@ gains = Plugin(
     unit="game payoff",
     direction="lower",
 )
+agent_form_gain = Plugin(
+    kind="metric",
+    name="agent_form_gain",
+    summary="Largest payoff gain per player from another action at one infoset (games of imperfect recall), exact",
+    target=f"{_METRICS}:agent_form_gain",
+    engines=_ENGINES,
+    unit="game payoff",
+    direction="lower",
+)
