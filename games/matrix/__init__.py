@@ -15,8 +15,8 @@ _PUBLIC: dict[str, str] = {
     "team_rock_paper_scissors": "team_games",
     "PreferenceGame": "preference",
     "IteratedGame": "iterated",
-    "MemoryOne": "iterated",
-    "memory_one": "iterated",
+    "Automaton": "strategies",
+    "memory_one": "strategies",
     "tournament": "iterated",
     "TournamentResult": "iterated",
 }
