@@ -85,3 +85,27 @@ def value(settings: Settings) -> ProfileMetric:
 def gains(settings: Settings) -> ProfileMetric:
     """Build the metric: best-response gain of each player against the output policy."""
     return ProfileMetric("gains", lambda values, responses: _by_player(responses - values))
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFormGain:
+    """Largest gain of each player from another action at one infoset; for history-level solvers."""
+
+    name: str = "agent_form_gain"
+    unit: str = _UNIT
+    direction: Literal["lower", "higher", "none"] = "lower"
+
+    def compute(self, view: Any) -> Mapping[str, float]:
+        """Return the gain by player; zero for all at an equilibrium of the agent form."""
+        gains_of = getattr(view.solver, "deviation_gains", None)
+        if gains_of is None:
+            raise Unsupported(
+                f"metric {self.name!r} needs a history-level solver (recall: history), got {type(view.solver).__name__}; "
+                "use exploitability"
+            )
+        return _by_player(gains_of())
+
+
+def agent_form_gain(settings: Settings) -> AgentFormGain:
+    """Build the metric of games of imperfect recall, where exploitability is not defined."""
+    return AgentFormGain()
