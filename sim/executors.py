@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
@@ -139,16 +140,20 @@ def make_executor(name: str, workers: int) -> Executor:
 
 def execute(job: Job, stop: StopSignals) -> JobResult:
     """Run or resume one member in this process; errors become results."""
-    from equilibria.sim.run import resume_run, start_run
+    from equilibria.sim.run import mark_failed, resume_run, start_run
     from equilibria.sim.store import layout
 
     path = Path(job.path)
     try:
+        plan = job.plan()
         if (path / layout.MANIFEST).is_file():
-            outcome = resume_run(path, job.plan(), signals=stop)
+            outcome = resume_run(path, plan, signals=stop)
         else:
-            outcome = start_run(job.plan(), path, argv=job.argv, signals=stop)
+            outcome = start_run(plan, path, argv=job.argv, signals=stop)
     except EquilibriaError as error:
+        if not (path / layout.MANIFEST).is_file():  # it failed before it had a directory
+            with suppress(EquilibriaError):
+                mark_failed(path, job.plan(), error)
         return JobResult(job.label, "failed", str(error))
     return JobResult(job.label, "interrupted" if outcome.signal else "complete", "; ".join(outcome.messages))
 
@@ -189,7 +194,7 @@ def _drain(queue: deque[Job], workers: int, done: Done, stop: StopSignals) -> li
                     del running[future]
                     done(result)
         except BrokenProcessPool:
-            return _salvage(running, done)
+            return _salvage(running, done) if running else [queue.popleft()]
         except KeyboardInterrupt:
             for child in set(multiprocessing.active_children()) - others:
                 child.kill()

@@ -134,8 +134,17 @@ def mark_failed(path: Path, plan: PlanLike, error: EquilibriaError) -> None:
 
 
 def build_engine(plan: PlanLike) -> Engine:
-    """Build a plan's engine and give compiled kernels their threads."""
-    engine: Engine = plan.build()
+    """Build a plan's engine and give compiled kernels their threads.
+
+    Raises:
+        PluginError: If a part raises something else than an error of ours.
+    """
+    try:
+        engine: Engine = plan.build()
+    except (EquilibriaError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        raise PluginError(f"{plan.name}: cannot be built: {type(error).__name__}: {error}") from error
     limit_threads(plan.threads)
     return engine
 

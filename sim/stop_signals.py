@@ -1,7 +1,13 @@
-"""SIGINT and SIGTERM during a run: the first one asks it to save and stop, the second one ends it at once."""
+"""SIGINT and SIGTERM during a run: the first one asks it to save and stop, the second one ends it at once.
+
+``StopSignals`` does this for Python code.  Python runs handlers between two bytecodes, so a second
+signal would wait for a compiled kernel of minutes; ``HardStop`` (command line only) has a thread
+that sees signals as they arrive and ends the process, which is as safe as ``kill -9``.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType
@@ -43,3 +49,33 @@ class StopSignals:
         if self.received and self._escalate:
             raise KeyboardInterrupt
         self.received = self.received or number
+
+
+class HardStop:
+    """Context in which a second SIGINT or SIGTERM ends the process whatever it is doing."""
+
+    def __enter__(self) -> Self:
+        self._end, self._before = -1, -1
+        if threading.current_thread() is threading.main_thread():
+            reader, self._end = os.pipe()
+            os.set_blocking(self._end, False)
+            self._before = signal.set_wakeup_fd(self._end, warn_on_full_buffer=False)
+            self._thread = threading.Thread(target=_count, args=(reader,), name="equilibria-signals", daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._end >= 0:
+            signal.set_wakeup_fd(self._before)
+            os.close(self._end)
+            self._thread.join()
+
+
+def _count(reader: int) -> None:
+    """Read the numbers of arriving signals; end the process at the second one that asks it to stop."""
+    seen = 0
+    while number := os.read(reader, 1):
+        seen += number[0] in (signal.SIGINT, signal.SIGTERM)
+        if seen == 2:
+            os._exit(128 + number[0])
+    os.close(reader)

@@ -21,8 +21,10 @@ def replay(
 
     limit_library_threads()
     from equilibria.sim.replay import replay as replay_run
+    from equilibria.sim.stop_signals import HardStop
 
-    result = replay_run(path, progress=True)
+    with HardStop():
+        result = replay_run(path, progress=True)
     if result.signal:
         typer.echo("replay interrupted", err=True)
         raise typer.Exit(128 + result.signal)

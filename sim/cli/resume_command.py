@@ -24,12 +24,15 @@ def resume(
 
     limit_library_threads()
     from equilibria.sim.cli.reporting import finish_run, finish_sweep
+    from equilibria.sim.stop_signals import HardStop
     from equilibria.sim.store import layout
 
     if (path / layout.SWEEP).is_file():
         from equilibria.sim.sweep import resume_sweep
 
-        finish_sweep(resume_sweep(path, executor=executor, jobs=jobs, progress=True), as_json=as_json)
+        with HardStop():
+            swept = resume_sweep(path, executor=executor, jobs=jobs, progress=True)
+        finish_sweep(swept, as_json=as_json)
         return
     from equilibria.sim.run import resume_run
     from equilibria.sim.scenario import Plan
@@ -37,4 +40,8 @@ def resume(
 
     manifest = read_manifest(path)
     plan = Plan.from_resolved(manifest["resolved"], origin=str(path / layout.MANIFEST))
-    finish_run(resume_run(path, plan, progress=True), as_json=as_json)
+    for difference in plan.version_differences():
+        typer.echo(f"note: was written with {difference}; numbers may differ in the last bits", err=True)
+    with HardStop():
+        outcome = resume_run(path, plan, progress=True)
+    finish_run(outcome, as_json=as_json)

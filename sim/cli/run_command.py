@@ -38,6 +38,8 @@ def run(
     from equilibria.sim.api import default_out
     from equilibria.sim.cli.reporting import finish_run
     from equilibria.sim.run import start_run
+    from equilibria.sim.stop_signals import HardStop
 
-    outcome = start_run(plan, out if out is not None else default_out(plan), argv=sys.argv, progress=True)
+    with HardStop():
+        outcome = start_run(plan, out if out is not None else default_out(plan), argv=sys.argv, progress=True)
     finish_run(outcome, as_json=as_json)

@@ -43,10 +43,12 @@ def sweep(
     if plan.sweep is None and numbers is None:
         raise typer.BadParameter("the scenario has no sweep section; add one, or give --seeds 0:10")
     from equilibria.sim.cli.reporting import finish_sweep
+    from equilibria.sim.stop_signals import HardStop
     from equilibria.sim.sweep import start_sweep
 
     folder = out if out is not None else Path("runs") / f"{plan.name}-{plan.sweep_hash[:8]}-sweep"
-    outcome = start_sweep(plan, folder, executor=executor, jobs=jobs, seeds=numbers, argv=sys.argv, progress=True)
+    with HardStop():
+        outcome = start_sweep(plan, folder, executor=executor, jobs=jobs, seeds=numbers, argv=sys.argv, progress=True)
     finish_sweep(outcome, as_json=as_json)
 
 

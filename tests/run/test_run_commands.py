@@ -177,6 +177,19 @@ def test_a_signal_saves_the_run(
     assert open_run(tmp_path / "r").state == "interrupted"
 
 
+def test_a_second_signal_does_not_wait_for_compiled_code(
+    spawn: Spawn, make_scenario: MakeScenario, tmp_path: Path
+) -> None:
+    process = spawn("run", make_scenario(block=10**9), "--out", tmp_path / "r")
+    wait_for(tmp_path / "r" / layout.STATUS, process)
+    while process.poll() is None:  # the first two may come before the handlers
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert open_run(tmp_path / "r").state == "killed"
+
+
 def test_of_two_runs_in_one_directory_one_is_refused(
     spawn: Spawn, cli: Cli, make_scenario: MakeScenario, tmp_path: Path, make_plan: MakePlan, table_bytes: TableBytes
 ) -> None:

@@ -74,6 +74,16 @@ def test_a_failing_member_does_not_stop_the_others(tmp_path: Path, make_plan: Ma
     assert [result.status for result in again.results] == ["complete", "failed", "complete"]
 
 
+def test_a_member_that_cannot_be_built_is_marked(tmp_path: Path, make_plan: MakePlan) -> None:
+    grid = 'sweep: {grid: {"game.params.build_error": ["", "no such world"]}}'
+    outcome = start_sweep(make_plan(sweep=grid), tmp_path / "s", executor="serial")
+    assert [result.status for result in outcome.results] == ["complete", "failed"]
+    assert outcome.results[1].message == "toy: cannot be built: ValueError: no such world"
+    broken = open_sweep(tmp_path / "s").members[1]
+    assert isinstance(broken, Run)
+    assert broken.state == "failed"
+
+
 def test_a_resumed_sweep_runs_what_is_missing(tmp_path: Path, make_plan: MakePlan, table_bytes: TableBytes) -> None:
     import shutil
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import signal
@@ -27,6 +28,8 @@ class CounterSettings(Settings):
     finish_at: int = Field(default=0, ge=0, description="Unit at which nothing is left to do.")
     fail_at: int = Field(default=0, ge=0, description="Unit at which the engine raises.")
     failure: str = Field(default="value", description="value | named | nan | memory | certificate")
+    block: int = Field(default=0, ge=0, description="Rounds of work at unit 1 that no Python handler interrupts.")
+    build_error: str = Field(default="", description="Message of a ValueError raised when the game is built.")
     kill_at: int = Field(default=0, ge=0, description="Unit at which the process kills itself with SIGKILL.")
     kill_once: str = Field(default="", description="Path of a file: die only when it is absent, create it.")
 
@@ -70,6 +73,8 @@ class CounterEngine:
         self.done += 1
         if self.settings.delay:
             time.sleep(self.settings.delay)
+        if self.settings.block and self.done == 1:
+            hashlib.pbkdf2_hmac("sha256", b"", b"", self.settings.block)
         if self.done == self.settings.kill_at:
             self._kill()
         if self.done == self.settings.fail_at:
@@ -131,6 +136,8 @@ class CounterEngine:
 
 def build_game(settings: CounterSettings, *, seeds: SeedTree) -> CounterGame:
     """Build the game."""
+    if settings.build_error:
+        raise ValueError(settings.build_error)
     return CounterGame(settings)
 
 
