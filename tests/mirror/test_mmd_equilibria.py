@@ -11,8 +11,8 @@ import math
 import numpy as np
 import pytest
 
-from equilibria.games.extensive.action_values import fixed_point_residual
 from equilibria.agents.solvers.mirror.solver import MMD
+from equilibria.games.extensive.action_values import fixed_point_residual
 from equilibria.games.extensive.arrays import ExtensiveGame
 from equilibria.games.extensive.matrix import matrix_game
 from equilibria.games.extensive.policy import BehaviouralPolicy

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from equilibria.games.extensive.action_values import action_values
 from equilibria.agents.solvers.mirror.settings import MMDSettings
 from equilibria.agents.solvers.mirror.simplex import mmd_step
 from equilibria.agents.solvers.mirror.solver import MMD
+from equilibria.games.extensive.action_values import action_values
 from equilibria.games.extensive.arrays import ExtensiveGame
 from equilibria.games.extensive.policy import BehaviouralPolicy, random_policy, uniform_policy
 from equilibria.games.extensive.spiel import openspiel

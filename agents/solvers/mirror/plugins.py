@@ -1,4 +1,4 @@
-"""Descriptor of magnetic mirror descent for the registry; imports no kernels."""
+"""Descriptors of magnetic mirror descent and its metric for the registry; imports no kernels."""
 
 from __future__ import annotations
 
@@ -14,4 +14,13 @@ mmd = Plugin(
     engines=("extensive",),
     reference="Sokota et al. (2023), ICLR, arXiv 2206.05825",
     produces="solver",
+)
+
+regularised_gap = Plugin(
+    kind="metric",
+    name="regularised_gap",
+    summary="Distance of magnetic mirror descent from its quantal response equilibrium",
+    target="equilibria.agents.solvers.mirror.metrics:regularised_gap",
+    engines=("extensive",),
+    reference="Sokota et al. (2023), ICLR, arXiv 2206.05825",
 )

@@ -27,6 +27,7 @@ import numpy as np
 from equilibria.agents.solvers.mirror import kernels
 from equilibria.agents.solvers.mirror.settings import Form, MMDSettings, Objective, Schedule
 from equilibria.agents.solvers.mirror.simplex import check_rates
+from equilibria.agents.solvers.policy_tables import PolicyTables
 from equilibria.games.extensive import action_kernels
 from equilibria.games.extensive.action_values import ActionValues, action_values, fixed_point_residual
 from equilibria.games.extensive.arrays import ExtensiveGame
@@ -46,7 +47,7 @@ _OBJECTIVES = {
 }
 
 
-class MMD:
+class MMD(PolicyTables):
     """Magnetic mirror descent on a finite extensive-form game.
 
     Args:

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from equilibria.agents.solvers.policy_tables import PolicyTables
 from equilibria.agents.solvers.regret import sampling_kernels as kernels
 from equilibria.agents.solvers.regret.sampling_settings import Average, Baseline, MCCFRSettings, Sampling
 from equilibria.games.extensive.arrays import ExtensiveGame
@@ -40,7 +41,7 @@ from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import FloatArray, IntArray
 
 
-class MCCFR:
+class MCCFR(PolicyTables):
     """Monte Carlo CFR on a finite game of perfect recall.
 
     Args:

@@ -16,6 +16,7 @@ import numpy as np
 
 from equilibria.agents.solvers.mirror import kernels as mirror
 from equilibria.agents.solvers.mirror.simplex import check_rates
+from equilibria.agents.solvers.policy_tables import PolicyTables
 from equilibria.agents.solvers.search import kernels
 from equilibria.agents.solvers.search.beliefs import SearchTree
 from equilibria.games.extensive.action_values import action_values
@@ -29,7 +30,7 @@ from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import FloatArray
 
 
-class MMDS:
+class MMDS(PolicyTables):
     """Magnetic mirror-descent search with a uniform magnet; the same object is MDS at temperature 0.
 
     Args:
