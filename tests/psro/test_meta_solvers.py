@@ -127,7 +127,7 @@ def test_regret_matching_average_starts_at_uniform() -> None:
 
 @pytest.mark.parametrize("name", ZERO_SUM)
 def test_zero_sum_solvers_refuse_other_games_and_name_alternatives(name: str) -> None:
-    with pytest.raises(UnsupportedGame, match="general-sum.*shor"):
+    with pytest.raises(UnsupportedGame, match=r"general-sum.*shor"):
         solve_meta_game(name, DILEMMA)
     with pytest.raises(UnsupportedGame, match="3-player"):
         solve_meta_game(name, np.zeros((3, 2, 2, 2)))  # type: ignore[arg-type]

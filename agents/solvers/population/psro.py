@@ -19,7 +19,7 @@ Cost per iteration: one meta-solve, n gradients, and the new meta-game entries.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -32,11 +32,13 @@ from equilibria.agents.solvers.population.payoffs import SampledPayoffs
 from equilibria.agents.solvers.population.plan_game import PlanMetaGame
 from equilibria.agents.solvers.population.reporting import Evaluation
 from equilibria.agents.solvers.population.settings import PSROSettings, make_settings
+from equilibria.agents.solvers.population.tables import TABLES, MetaGameRows, meta_strategy_rows
 from equilibria.games.extensive.arrays import ExtensiveGame
 from equilibria.games.extensive.policy import BehaviouralPolicy, behavioural, uniform_policy
+from equilibria.games.extensive.tables import policy_table
 from equilibria.sim.certificate import Certificate
 from equilibria.sim.contract import State
-from equilibria.sim.errors import CorruptRun, InvalidValue, Unsupported
+from equilibria.sim.errors import CorruptRun, InvalidValue, UnknownName, Unsupported, did_you_mean
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import AnyArray, FloatArray, IntArray
 
@@ -46,7 +48,7 @@ class PSRO:
 
     Args:
         game: A perfect-recall game of at least two players.
-        oracle: ``None`` for the oracle of the settings (exact best response), an ``Oracle``, or a function
+        oracle: Name of a built-in one (``"exact"``, ``"exact_openspiel"``), an ``Oracle``, or a function
             ``(game, player, sigma, populations, rng) -> policy``.
         initial: First policies: one or more profiles, ``None`` for the uniform one.
         seeds: Seed node, used by sampled payoffs, selectors and random meta-solvers.
@@ -66,16 +68,20 @@ class PSRO:
         (True, True)
     """
 
+    table_names: ClassVar[tuple[str, ...]] = TABLES
+
     def __init__(
         self,
         game: ExtensiveGame,
         *,
-        oracle: Oracle | OracleFunction | None = None,
+        oracle: Oracle | OracleFunction | str | None = None,
         initial: BehaviouralPolicy | Sequence[BehaviouralPolicy] | None = None,
         seeds: SeedTree | None = None,
         settings: PSROSettings | None = None,
         **params: Any,
     ) -> None:
+        if isinstance(oracle, str):
+            params, oracle = {**params, "oracle": oracle}, None
         if settings is not None and params:
             raise InvalidValue(f"give either settings or keywords, got both: {sorted(params)}")
         self.settings = settings or make_settings(params)
@@ -90,13 +96,14 @@ class PSRO:
         self._sigma: MetaStrategy | None = None
         self._reported: MetaStrategy | None = None
         self._mapping: tuple[IntArray, ...] | None = None
+        self._rows = MetaGameRows(game.players)
         self._check_combination()
         if self.settings.symmetric:
             from equilibria.agents.solvers.population.symmetric import verify_symmetric
 
             self._mapping = verify_symmetric(game)
         self._add_initial(initial)
-        self._sampled = self._sampled_payoffs()
+        self.sampled = self._sampled_payoffs()
         self._train = meta_solver(
             self.settings.meta_solver,
             self.settings.meta_solver_params,
@@ -150,10 +157,10 @@ class PSRO:
 
     def payoffs(self) -> MetaGame:
         """Return the meta-game that meta-solvers see: exact, or sampled."""
-        if self._sampled is None:
+        if self.sampled is None:
             return self.meta
-        self._sampled.update()
-        return self._sampled.meta_game()
+        self.sampled.update()
+        return self.sampled.meta_game()
 
     def train_strategy(self) -> MetaStrategy | None:
         """Return the last training meta-strategy (over the populations before the last expansion)."""
@@ -180,6 +187,26 @@ class PSRO:
     def average_policy(self) -> BehaviouralPolicy:
         """Return ``policy()``; the name that regret minimisers use."""
         return self.policy()
+
+    def current_policy(self) -> BehaviouralPolicy:
+        """Return the training mixture that the newest policies respond to (the first policies at the start)."""
+        if self._sigma is None:
+            return behavioural(self.game, self.meta.mixture_plan(self._newest()))
+        padded = [
+            np.concatenate([m, np.zeros(int(k) - len(m))])
+            for m, k in zip(self._sigma.marginals, self.meta.sizes, strict=True)
+        ]
+        return behavioural(self.game, self.meta.mixture_plan(padded))
+
+    def table(self, name: str) -> dict[str, AnyArray]:
+        """Return the rows of an offered table at the present iteration (see ``tables``)."""
+        if name == "meta_game":
+            return self._rows.take(self)
+        if name == "meta_strategy":
+            return meta_strategy_rows(self)
+        if name == "policy":
+            return policy_table(self.game, self.policy())
+        raise UnknownName(f"psro offers no table {name!r}; {did_you_mean(name, self.table_names, 'table')}")
 
     def certificate(self) -> Certificate:
         """Return the exact exploitability of the evaluation mixture (CE or CCE gap for correlated ones)."""
@@ -215,7 +242,8 @@ class PSRO:
 
     def save(self) -> State:
         """Return populations, sampled payoffs, counters and the training solver's state."""
-        arrays: dict[str, AnyArray] = {f"plans/{p}": self.meta.plans(p) for p in range(self.meta.players)}
+        arrays: dict[str, AnyArray] = {"recorded": self._rows.recorded}
+        arrays |= {f"plans/{p}": self.meta.plans(p) for p in range(self.meta.players)}
         if self._sigma is not None:
             arrays |= {f"sigma/{p}": m for p, m in enumerate(self._sigma.marginals)}
             if self._sigma.joint is not None:
@@ -230,7 +258,7 @@ class PSRO:
             },
         )
         state = own.nested("psro").merged(self._train.save().nested("train"))
-        return state if self._sampled is None else state.merged(self._sampled.save().nested("sampled"))
+        return state if self.sampled is None else state.merged(self.sampled.save().nested("sampled"))
 
     def load(self, state: State) -> None:
         """Restore a state made by ``save`` of a solver with the same game and settings.
@@ -245,8 +273,8 @@ class PSRO:
             self._restore(own)
         except (KeyError, TypeError, InvalidValue) as error:
             raise CorruptRun(f"the saved PSRO state is damaged: {error}") from error
-        if self._sampled is not None:
-            self._sampled.load(state.part("sampled"))
+        if self.sampled is not None:
+            self.sampled.load(state.part("sampled"))
         self._train.load(state.part("train"), self.payoffs())
         self._reported = None
 
@@ -256,8 +284,9 @@ class PSRO:
             for plan in np.asarray(own.arrays[f"plans/{p}"], np.float64):
                 meta.add(p, plan)
         self.meta = meta
-        if self._sampled is not None:
-            self._sampled.attach(meta)
+        if self.sampled is not None:
+            self.sampled.attach(meta)
+        self._rows.restore(own.arrays["recorded"], meta.players)
         self._iteration = int(own.meta["iteration"])  # type: ignore[arg-type]
         ended, gap = own.meta["terminated_at"], own.meta["train_gap"]
         self._terminated_at = None if ended is None else int(ended)  # type: ignore[arg-type]
@@ -267,6 +296,9 @@ class PSRO:
             marginals = tuple(np.asarray(own.arrays[f"sigma/{p}"], np.float64) for p in range(meta.players))
             joint = np.asarray(own.arrays["joint"], np.float64) if "joint" in own.arrays else None
             self._sigma = MetaStrategy(marginals, joint, self._train.name)
+
+    def _newest(self) -> list[FloatArray]:
+        return [np.eye(int(k))[-1] for k in self.meta.sizes]
 
     def _iterate(self) -> None:
         self._sigma = self._symmetrised(self._train.solve(self.payoffs()))
