@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from equilibria.sim.analysis.differences import failure_notes, scenario_notes
 from equilibria.sim.analysis.facts import (
@@ -133,6 +132,8 @@ def compare_groups(
         comparisons += _adjusted(outcomes)
     pairs = [(label, label, samples, samples) for label, samples in groups.items()]
     notes = failure_notes(sweep)
+    if any(c.repeats for c in comparisons):
+        notes.append("settings in which the seed changes nothing count once, however many seeds were run")
     family = max(c.family for c in comparisons)
     if family > 1:
         notes.append(f"p values are adjusted for {family} comparisons (Holm)")
@@ -213,6 +214,7 @@ def _compare_groups(
             verdict="no pairs",
             left_out=left_out,
         )
+    keys, repeats = _without_repeats(keys, ours, theirs)
     paired = paired_difference([ours[k] for k in keys], [theirs[k] for k in keys])
     return Comparison(
         metric=about,
@@ -222,12 +224,32 @@ def _compare_groups(
         p_adjusted=paired.p_value,
         verdict=judge(paired, paired.p_value),
         left_out=left_out,
+        repeats=repeats,
     )
 
 
-def _by_partner(metric: str, samples: Sequence[Sample], at: int | None, ignore: Sequence[str]) -> dict[Any, float]:
+_Partner = tuple[int | None, str]
+
+
+def _without_repeats(
+    keys: list[_Partner], ours: Mapping[_Partner, float], theirs: Mapping[_Partner, float]
+) -> tuple[list[_Partner], int]:
+    """Let a setting count once when its seeds change nothing on either side: its pairs are copies, not evidence."""
+    settings: dict[str, list[_Partner]] = {}
+    for key in keys:
+        settings.setdefault(key[1], []).append(key)
+    if len(settings) == 1:
+        return keys, 0
+    kept: list[_Partner] = []
+    for same in settings.values():
+        free = all(ours[k] == ours[same[0]] and theirs[k] == theirs[same[0]] for k in same)
+        kept += same[:1] if free else same
+    return kept, len(keys) - len(kept)
+
+
+def _by_partner(metric: str, samples: Sequence[Sample], at: int | None, ignore: Sequence[str]) -> dict[_Partner, float]:
     """Return the final value by what a partner must share: the seed and the other overrides."""
-    found: dict[Any, float] = {}
+    found: dict[_Partner, float] = {}
     for sample in samples:
         rest = {k: v for k, v in sample.overrides.items() if k not in ignore} if ignore else {}
         value = _scalar(metric, sample, at)

@@ -34,6 +34,7 @@ class Comparison:
         verdict: Outcome in one word or two.
         left_out: Seeds or members without a partner.
         family: Number of comparisons that p is adjusted for.
+        repeats: Pairs not counted because they repeat another one of a setting without randomness.
     """
 
     metric: MetricFacts
@@ -44,6 +45,7 @@ class Comparison:
     verdict: Verdict
     left_out: int = 0
     family: int = 1
+    repeats: int = 0
 
     def sentence(self) -> str:
         """Say the outcome in words."""
@@ -60,6 +62,7 @@ class Comparison:
             "verdict": self.verdict,
             "sentence": self.sentence(),
             "left_out": self.left_out,
+            "repeats": self.repeats,
             "p_adjusted": self.p_adjusted,
             "paired": None if self.paired is None else self.paired.to_json(),
         }
@@ -110,7 +113,7 @@ def _sentence(outcome: Comparison) -> str:
         several = f" in {outcome.family} comparisons" if outcome.family > 1 else ""
         return (
             f"{metric.name}: {claim} in all {n} pairs{ratio}, but {n} pairs cannot reach p <= {LEVEL}{several} ({p}); "
-            f"use at least {pairs_needed(outcome.family)} seeds"
+            f"use at least {pairs_needed(outcome.family)} {'such settings' if outcome.repeats else 'seeds'}"
         )
     better = {"lower": side == "lower", "higher": side == "higher"}.get(metric.direction)
     judged = "" if better is None else f"; {'better' if better else 'worse'}, as {metric.direction} is better"

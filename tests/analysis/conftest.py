@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,6 +120,12 @@ MakeRun = Callable[..., Run]
 MakeSweep = Callable[..., Sweep]
 
 
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many small runs are written here; that they survive a power cut is tested elsewhere."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
 @pytest.fixture(name="make_run")
 def _make_run(tmp_path: Path) -> MakeRun:
     """Return a function (label, values, **settings) -> Run."""
@@ -133,13 +140,23 @@ def _make_run(tmp_path: Path) -> MakeRun:
 def _make_sweep(tmp_path: Path) -> MakeSweep:
     """Return a function (label, {group: [final value per seed]}, **settings) -> Sweep over ``agents.0.use``."""
 
-    def build(label: str, groups: Mapping[str, Sequence[float]], *, missing: int = 0, **settings: Any) -> Sweep:
+    def build(
+        label: str,
+        groups: Mapping[str, Sequence[float]],
+        *,
+        missing: int = 0,
+        games: Sequence[str] = (),
+        **settings: Any,
+    ) -> Sweep:
         entries: list[dict[str, Any]] = []
         for agent, finals in groups.items():
             for seed, final in enumerate(finals):
-                name = f"{agent}-s{seed}"
-                write_run(tmp_path / label / "members" / name, (1.0, final), seed=seed, agent=agent, **settings)
-                entries.append({"label": name, "seed": seed, "overrides": {"agents.0.use": agent}})
+                for scale, game in enumerate(games or ("",), start=1):
+                    name = f"{agent}-s{seed}{game}"
+                    path = tmp_path / label / "members" / name
+                    write_run(path, (1.0, final / scale), seed=seed, agent=agent, **settings)
+                    overrides = {"agents.0.use": agent} | ({"game.params.name": game} if game else {})
+                    entries.append({"label": name, "seed": seed, "overrides": overrides})
         entries += [{"label": f"late-{i}", "seed": 90 + i, "overrides": {}} for i in range(missing)]
         manifest = {"format": 1, "name": label, "plan_hash": "cd" * 32, "members": entries}
         (tmp_path / label).mkdir(exist_ok=True)

@@ -85,6 +85,16 @@ def test_several_comparisons_need_more_seeds(make_sweep: Any, cli: Cli) -> None:
     assert "no evidence" not in out
 
 
+def test_copies_of_a_deterministic_setting_are_no_evidence(make_sweep: Any, cli: Cli) -> None:
+    sweep = make_sweep("s", {"cfr": [0.4] * 5, "dcfr": [0.2] * 5}, games=("kuhn", "leduc"))
+    _, out, _ = cli("compare", sweep.path, "--by", "agents.0.use", "--json")
+    report = json.loads(out)
+    assert report["comparisons"][0]["paired"]["pairs"] == 2
+    assert report["comparisons"][0]["repeats"] == 8
+    assert report["comparisons"][0]["verdict"] == "too few pairs"
+    assert "count once" in report["notes"][0]
+
+
 def test_the_result_does_not_change_between_calls(make_sweep: Any, cli: Cli) -> None:
     a, b = make_sweep("a", {"dcfr": finals(0.39)}), make_sweep("b", {"cfr": finals(0.4, 8, -1.0)})
     assert cli("compare", a.path, b.path, "--json") == cli("compare", a.path, b.path, "--json")
