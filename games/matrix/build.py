@@ -7,12 +7,14 @@ import numpy as np
 from equilibria.games.matrix import team_games
 from equilibria.games.matrix.iterated import IteratedGame
 from equilibria.games.matrix.preference import PreferenceGame
+from equilibria.games.matrix.repeated import Phase, ScheduledDilemma
 from equilibria.games.matrix.settings import (
     ClimbSettings,
     IteratedGameSettings,
     MatrixSettings,
     MemoryOneSettings,
     PreferenceSettings,
+    ScheduledDilemmaSettings,
     SeekAttackDefendSettings,
 )
 from equilibria.games.matrix.strategies import Automaton, memory_one, named
@@ -60,6 +62,12 @@ def iterated_game(settings: IteratedGameSettings, *, seeds: SeedTree) -> Iterate
     """Build an iterated game."""
     strategies = tuple(_strategy(s) for s in settings.strategies)
     return IteratedGame(strategies, _rectangular(settings.payoff, "payoff"), settings.turns, settings.noise)
+
+
+def scheduled_dilemma(settings: ScheduledDilemmaSettings, *, seeds: SeedTree) -> ScheduledDilemma:
+    """Build a scheduled dilemma."""
+    phases = tuple(Phase(p.rounds, p.defection) for p in settings.phases)
+    return ScheduledDilemma(phases, _rectangular(settings.payoff, "payoff"))
 
 
 def _strategy(entry: str | MemoryOneSettings) -> Automaton:

@@ -8,6 +8,7 @@ from equilibria.games.matrix.settings import (
     IteratedGameSettings,
     MatrixSettings,
     PreferenceSettings,
+    ScheduledDilemmaSettings,
     SeekAttackDefendSettings,
 )
 from equilibria.sim.plugin import NoSettings, Plugin, Settings
@@ -24,6 +25,7 @@ def _game(name: str, summary: str, settings: type[Settings], reference: str = ""
         target=f"{_BUILD}:{name}",
         settings=settings,
         engines=("extensive",),
+        forms=(name if name == "preference" else "iterated" if name == "iterated_game" else "team",),
         reference=reference,
     )
 
@@ -48,6 +50,12 @@ iterated_game = _game(
     IteratedGameSettings,
     "Axelrod (1984), The evolution of cooperation",
 )
+scheduled_dilemma = _game(
+    "scheduled_dilemma",
+    "Continuous repeated dilemma against an opponent that follows a schedule.",
+    ScheduledDilemmaSettings,
+    "Nakamura (2026), arXiv 2602.20846",
+)
 solver_numbers = Plugin(
     kind="metric",
     name="solver_numbers",
@@ -55,6 +63,7 @@ solver_numbers = Plugin(
     target="equilibria.games.matrix.metrics:build",
     settings=SolverNumbersSettings,
     engines=("extensive",),
+    forms=("team", "preference", "iterated"),
     unit="as the solver says",
     direction="none",
 )

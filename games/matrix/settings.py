@@ -67,3 +67,20 @@ class IteratedGameSettings(Settings):
     )
     turns: int = Field(default=200, ge=1, le=1_000_000, description="Turns per match.")
     noise: float = Field(default=0.0, ge=0, le=0.5, description="Probability that an action is flipped.")
+
+
+class PhaseSettings(Settings):
+    """A stretch of rounds of the opponent's schedule."""
+
+    rounds: int = Field(ge=1, le=1_000_000, description="Length.")
+    defection: Probability = Field(default=0.0, description="Probability that the opponent defects: 0 never, 1 always.")
+
+
+class ScheduledDilemmaSettings(Settings):
+    """A continuous repeated dilemma against an opponent that follows a schedule."""
+
+    phases: list[PhaseSettings] = Field(min_length=1, description="The schedule, in order.")
+    payoff: list[list[float]] = Field(
+        default=[[3.0, 0.0], [5.0, 1.0]],
+        description="Payoff at the corners: own action (row: cooperate, defect) against the other's.",
+    )
