@@ -57,6 +57,9 @@ class Plugin:
         settings: Model of ``params``.
         engines: Engine names this part works with.  A game lists the engines that can host it, the
             first one being its default; empty means every engine.
+        forms: Forms of game, for parts of one engine that do not all fit together: a game says what
+            it is (``"extensive"``, ``"team"``, ``"preference"``, ``"iterated"`` ...), an agent or metric
+            which forms it works with; empty fits everything.
         requires: Extra that must be installed (``"learn"``, ``"mesa"``...), empty for the base.
         modules: Import names that prove that the extra is present.
         reference: Source (paper, equation) shown by ``describe``.
@@ -71,6 +74,7 @@ class Plugin:
     target: str
     settings: type[Settings] = NoSettings
     engines: tuple[str, ...] = ()
+    forms: tuple[str, ...] = ()
     requires: str = ""
     modules: tuple[str, ...] = ()
     reference: str = ""

@@ -15,6 +15,7 @@ openspiel = Plugin(
     target="equilibria.games.extensive.spiel:build",
     settings=OpenSpielSettings,
     engines=_ENGINES,
+    forms=("extensive",),
     reference="Lanctot et al. (2019), OpenSpiel, arXiv:1908.09453; von Stengel (1996), sequence form",
 )
 
@@ -24,6 +25,7 @@ exploitability = Plugin(
     summary="NashConv / players of the output policy, exact; 0 at a Nash equilibrium",
     target=f"{_METRICS}:exploitability",
     engines=_ENGINES,
+    forms=("extensive",),
     unit="game payoff",
     direction="lower",
 )
@@ -33,6 +35,7 @@ nash_conv = Plugin(
     summary="Sum of all players' best-response gains against the output policy, exact",
     target=f"{_METRICS}:nash_conv",
     engines=_ENGINES,
+    forms=("extensive",),
     unit="game payoff",
     direction="lower",
 )
@@ -42,6 +45,7 @@ current_exploitability = Plugin(
     summary="NashConv / players of the current policy, exact",
     target=f"{_METRICS}:current_exploitability",
     engines=_ENGINES,
+    forms=("extensive",),
     unit="game payoff",
     direction="lower",
 )
@@ -51,6 +55,7 @@ value = Plugin(
     summary="Expected payoff per player under the output policy",
     target=f"{_METRICS}:value",
     engines=_ENGINES,
+    forms=("extensive",),
     unit="game payoff",
     direction="none",
 )
@@ -60,6 +65,7 @@ gains = Plugin(
     summary="Best-response gain per player against the output policy, exact",
     target=f"{_METRICS}:gains",
     engines=_ENGINES,
+    forms=("extensive",),
     unit="game payoff",
     direction="lower",
 )
@@ -69,6 +75,7 @@ agent_form_gain = Plugin(
     summary="Largest payoff gain per player from another action at one infoset (games of imperfect recall), exact",
     target=f"{_METRICS}:agent_form_gain",
     engines=_ENGINES,
+    forms=("extensive",),
     unit="game payoff",
     direction="lower",
 )

@@ -20,6 +20,7 @@ efg_file = Plugin(
     target=f"{_BUILD}:build_efg",
     settings=GameFileSettings,
     engines=_ENGINES,
+    forms=("extensive",),
     reference="Gambit project, game representation formats",
 )
 nfg_file = Plugin(
@@ -29,6 +30,7 @@ nfg_file = Plugin(
     target=f"{_BUILD}:build_nfg",
     settings=GameFileSettings,
     engines=_ENGINES,
+    forms=("extensive",),
     reference="Gambit project, game representation formats",
 )
 matrix_game = Plugin(
@@ -38,6 +40,7 @@ matrix_game = Plugin(
     target=f"{_BUILD}:build_matrix",
     settings=MatrixGameSettings,
     engines=_ENGINES,
+    forms=("extensive",),
 )
 bayesian_matrix_game = Plugin(
     kind="game",
@@ -46,6 +49,7 @@ bayesian_matrix_game = Plugin(
     target=f"{_BUILD}:build_bayesian",
     settings=BayesianMatrixGameSettings,
     engines=_ENGINES,
+    forms=("extensive",),
     reference="Harsanyi (1967), Management Science 14",
 )
 random_extensive = Plugin(
@@ -55,4 +59,5 @@ random_extensive = Plugin(
     target=f"{_BUILD}:build_random",
     settings=RandomExtensiveSettings,
     engines=_ENGINES,
+    forms=("extensive",),
 )

@@ -152,25 +152,35 @@ def _engine(root: Node, parts: list[Part], problems: list[Problem]) -> Plugin | 
 
 
 def _compatible(engine: Plugin | None, parts: list[Part], problems: list[Problem]) -> None:
-    if engine is None:
+    """Refuse parts that do not work with the engine, or not with the form of the game."""
+    game = next((p.plugin for p in parts if p.path == "game"), None)
+    if engine is None or game is None:
         return
     for part in parts:
-        works = part.plugin.engines
-        if part.path == "game" or not works or engine.name in works:
+        if part.path == "game" or _fits(part.plugin, engine.name, game.forms):
             continue
-        same = [n for n in registry.names(part.plugin.kind) if _works(part.plugin.kind, n, engine.name)]
-        other = f"choose a {part.plugin.kind} that does: {', '.join(same[:12])}" if same else "remove the entry"
-        text = (
-            f"{part.plugin.kind} {part.plugin.name!r} does not work with engine {engine.name!r} of this game; {other}"
-        )
+        here = part.plugin
+        fit = not here.engines or engine.name in here.engines
+        partner = f"game {game.name!r} ({' or '.join(game.forms)})" if fit else f"engine {engine.name!r} of this game"
+        same = [n for n in registry.names(here.kind) if _named_fits(here.kind, n, engine.name, game.forms)]
+        listed = f"{', '.join(same[:12])}{', ...' if len(same) > 12 else ''}"
+        todo = f"ones that do: {listed}" if same else "remove the entry"
+        text = f"{here.kind} {here.name!r} does not work with {partner}; {todo}"
         problems.append(problem_at(part.node.value["use"].place, dotted(part.path, "use"), text))
 
 
-def _works(kind: Kind, name: str, engine: str) -> bool:
+def _fits(plugin: Plugin, engine: str, forms: tuple[str, ...]) -> bool:
+    hosted = not plugin.engines or engine in plugin.engines
+    return hosted and (not plugin.forms or not forms or bool(set(plugin.forms) & set(forms)))
+
+
+def _named_fits(kind: Kind, name: str, engine: str, forms: tuple[str, ...]) -> bool:
+    """Say whether a part that names the engine itself would fit; parts for every engine are no suggestion."""
     try:
-        return engine in registry.find(kind, name).engines
+        plugin = registry.find(kind, name)
     except PluginError:
         return False
+    return engine in plugin.engines and _fits(plugin, engine, forms)
 
 
 def _no_repeats(root: Node, parts: list[Part], problems: list[Problem]) -> None:

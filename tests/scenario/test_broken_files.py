@@ -130,7 +130,7 @@ KINDS = [
     Broken("plugin that cannot be imported", "toy_walk", "toy_broken", 4, 8, "game.use", "cannot be imported"),
     Broken("extra that is missing", "toy_walk", "toy_extra", 4, 8, "game.use", 'pip install "equilibria[moon]"'),
     Broken("agent of another engine", "toy_learner", "toy_foreign", 7, 22, "agents.0.use", "does not work with engine"),
-    Broken("metric of another engine", "toy_mean", "toy_foreign_metric", 11, 11, "metrics.0.use", "does: toy_mean"),
+    Broken("metric of another engine", "toy_mean", "toy_foreign_metric", 11, 11, "metrics.0.use", "ones that do: toy_mean"),
     Broken("engine that cannot host", "use: toy_walk", "use: toy_walk\n  engine: toy_other_engine", 5, 11, "game.engine",
            "cannot host game 'toy_walk'; use one of: toy_engine"),
     Broken("game without an engine", "use: toy_walk", "use: toy_homeless", 4, 8, "game.engine", "add `engine:`"),

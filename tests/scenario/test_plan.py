@@ -336,3 +336,16 @@ class TestRefusalsWhenBuilding:
     def test_option_has_no_position(self) -> None:
         said = self.refusal(b"", overrides=["tables=[{name: agnts}]"])
         assert said.startswith("x.yaml: tables.0.name: a population run has no table 'agnts'")
+
+
+def test_agent_and_metric_must_fit_the_form_of_the_game() -> None:
+    text = (
+        b"version: 1\nname: x\ngame: {use: climb}\nagents: [{use: cfr_plus}]\nmetrics: [{use: exploitability}]\n"
+        b"run: {budget: 3}\n"
+    )
+    with pytest.raises(ScenarioError) as caught:
+        plan_from_bytes(text, "x.yaml")
+    agent, metric = caught.value.problems
+    assert str(agent).startswith("x.yaml:4:16: agents.0.use: agent 'cfr_plus' does not work with game 'climb' (team); ")
+    assert "choose a agent" not in agent.message and "fxp" in agent.message
+    assert "metric 'exploitability' does not work with game 'climb' (team)" in metric.message

@@ -17,6 +17,7 @@ def _agent(name: str, summary: str, settings: type[Settings], reference: str = _
         target=f"{_BUILD}:{name}",
         settings=settings,
         engines=("extensive",),
+        forms=("team",),
         reference=reference,
         produces="solver",
     )

@@ -12,6 +12,7 @@ mmd = Plugin(
     target="equilibria.agents.solvers.mirror.build:build",
     settings=MMDSettings,
     engines=("extensive",),
+    forms=("extensive",),
     reference="Sokota et al. (2023), ICLR, arXiv 2206.05825",
     produces="solver",
 )
@@ -22,5 +23,8 @@ regularised_gap = Plugin(
     summary="Distance of magnetic mirror descent from its quantal response equilibrium",
     target="equilibria.agents.solvers.mirror.metrics:regularised_gap",
     engines=("extensive",),
+    forms=("extensive",),
     reference="Sokota et al. (2023), ICLR, arXiv 2206.05825",
+    unit="game payoff",
+    direction="lower",
 )

@@ -16,6 +16,7 @@ def _agent(name: str, summary: str, settings: type[Settings], reference: str) ->
         target=_TARGET,
         settings=settings,
         engines=("extensive",),
+        forms=("preference",),
         reference=reference,
         produces="solver",
     )

@@ -14,6 +14,7 @@ def _descriptor(name: str, summary: str, reference: str) -> Plugin:
         target=f"equilibria.agents.solvers.regret.build:{name}",
         settings=SETTINGS[name],
         engines=("extensive",),
+        forms=("extensive",),
         reference=reference,
         produces="solver",
     )

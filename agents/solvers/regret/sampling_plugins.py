@@ -12,6 +12,7 @@ mccfr = Plugin(
     target="equilibria.agents.solvers.regret.sampling_build:build",
     settings=MCCFRSettings,
     engines=("extensive",),
+    forms=("extensive",),
     reference="Lanctot et al. (2009), NeurIPS; Schmid et al. (2019), AAAI",
     produces="solver",
 )

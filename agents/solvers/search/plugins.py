@@ -12,6 +12,7 @@ mds = Plugin(
     target="equilibria.agents.solvers.search.build:build_mds",
     settings=SearchSettings,
     engines=("extensive",),
+    forms=("extensive",),
     reference="Sokota et al. (2024), ICLR, arXiv 2304.13138",
     produces="solver",
 )
@@ -23,6 +24,7 @@ mmds = Plugin(
     target="equilibria.agents.solvers.search.build:build_mmds",
     settings=MagneticSearchSettings,
     engines=("extensive",),
+    forms=("extensive",),
     reference="Sokota et al. (2024), ICLR, arXiv 2304.13138",
     produces="solver",
 )

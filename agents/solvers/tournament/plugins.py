@@ -12,6 +12,7 @@ tournament = Plugin(
     target="equilibria.agents.solvers.tournament.solver:build",
     settings=TournamentSettings,
     engines=("extensive",),
+    forms=("iterated",),
     reference="Axelrod (1984), The evolution of cooperation; Taylor and Jonker (1978), eq. 2",
     produces="solver",
 )
