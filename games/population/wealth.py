@@ -215,7 +215,7 @@ class WealthGrid:
     def _fill_members(self) -> None:
         if self._settings.activation == "simultaneous":
             return  # that kernel sorts anew in every period
-        slots = 4 + 2 * int(self._slot.max())
+        slots = 2 + int(self._slot.max())  # the kernel adds more when a cell fills up
         self._members = np.empty((self.cells, slots), np.int32)
         wealth_kernels.build_cells(self._cell, self._slot, self._start[:-1], self._members)
 

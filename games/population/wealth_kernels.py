@@ -84,19 +84,23 @@ def run_exchange(wealth, scratch, key, first, steps, activation):  # type: ignor
 
 
 @kernel
-def neighbour(cell, direction, width, height):  # type: ignore[no-untyped-def]
-    """Return the Moore neighbour of a torus cell; directions 0..7 go row by row, the centre left out."""
-    d = direction + np.int64(direction >= 4)
-    row = cell // width + d // 3 - 1
-    column = cell % width + d % 3 - 1
-    if row < 0:
-        row += height
-    elif row >= height:
-        row -= height
-    if column < 0:
-        column += width
-    elif column >= width:
-        column -= width
+def neighbour(cell, word, width, height):  # type: ignore[no-untyped-def]
+    """Return the Moore neighbour of a torus cell that a 32-bit word chooses, each with probability 1/8.
+
+    Directions 0..7 (the top three bits of the word) go row by row, the centre left out.  All numbers
+    are unsigned, so that indices made of them are not checked for being negative.
+    """
+    one, three = np.uint64(1), np.uint64(3)
+    direction = np.uint64(word) >> np.uint64(29)
+    direction += np.uint64(direction >= np.uint64(4))
+    row = cell // width
+    column = cell - row * width
+    # Rows and columns are shifted by one while they are moved, so that they never pass below zero.
+    down = direction // three
+    row += down
+    column += direction - three * down
+    row = height - one if row == np.uint64(0) else (np.uint64(0) if row > height else row - one)
+    column = width - one if column == np.uint64(0) else (np.uint64(0) if column > width else column - one)
     return row * width + column
 
 
@@ -117,23 +121,31 @@ def build_cells(cell, slot, count, members):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def move_agent(agent, target, cell, slot, count, members):  # type: ignore[no-untyped-def]
-    """Move one agent to the end of the target's list; the last one of the old list takes its slot."""
-    source, place = cell[agent], slot[agent]
-    count[source] -= 1
-    last = members[source, count[source]]
+def move_agent(agent, source, target, cell, slot, count, members):  # type: ignore[no-untyped-def]
+    """Move one agent to the end of the target's list; the last one of the old list takes its slot.
+
+    Returns:
+        The number of agents that were in the target cell before.
+    """
+    left = np.uint64(count[source]) - np.uint64(1)
+    last = np.uint64(members[source, left])
+    place = np.uint64(slot[agent])
     members[source, place] = last
     slot[last] = place
-    cell[agent], slot[agent] = target, count[target]
-    members[target, count[target]] = agent
-    count[target] += 1
+    count[source] = left
+    here = np.uint64(count[target])
+    cell[agent], slot[agent] = target, here
+    members[target, here] = agent
+    count[target] = here + np.uint64(1)
+    return here
 
 
 @kernel
 def widened(members):  # type: ignore[no-untyped-def]
-    """Return a copy of the occupant table with twice the slots per cell."""
-    wide = np.empty((members.shape[0], 2 * members.shape[1]), np.int32)
-    wide[:, : members.shape[1]] = members
+    """Return a copy of the occupant table with a quarter more slots per cell, at least one."""
+    slots = members.shape[1]
+    wide = np.empty((members.shape[0], slots + 1 + slots // 4), np.int32)
+    wide[:, :slots] = members
     return wide
 
 
@@ -154,7 +166,7 @@ def run_grid_in_order(wealth, cell, slot, count, members, order, width, key, fir
         steps: How many steps.
     """
     n = wealth.shape[0]
-    height = count.shape[0] // width
+    columns, rows = np.uint64(width), np.uint64(count.shape[0] // width)
     buffer, gifts = np.empty(BUFFER, np.uint32), np.empty(BUFFER, np.uint32)
     for step in range(first, first + steps):
         shuffle(order, buffer, key, step, ORDER)
@@ -162,15 +174,15 @@ def run_grid_in_order(wealth, cell, slot, count, members, order, width, key, fir
             fill(buffer, key, step, MOVE, begin)
             fill(gifts, key, step, PARTNER, begin)
             for p in range(begin, min(n, begin + BUFFER)):
-                agent = order[p]
-                target = neighbour(np.int64(cell[agent]), bounded(buffer[p - begin], 8), width, height)
+                agent = np.uint64(order[p])
+                source = np.uint64(cell[agent])
+                target = neighbour(source, buffer[p - begin], columns, rows)
                 if count[target] == members.shape[1]:
                     members = widened(members)
-                move_agent(agent, target, cell, slot, count, members)
-                others = count[target] - 1  # the agent itself stands in the last slot
-                if others > 0 and wealth[agent] > 0:
+                others = move_agent(agent, source, target, cell, slot, count, members)
+                if others > np.uint64(0) and wealth[agent] > 0:  # the agent itself stands behind the others
                     wealth[agent] -= 1
-                    wealth[members[target, bounded(gifts[p - begin], others)]] += 1
+                    wealth[np.uint64(members[target, np.uint64(bounded(gifts[p - begin], others))])] += 1
     return members
 
 
@@ -211,13 +223,13 @@ def run_grid_at_once(wealth, cell, slot, start, members, change, width, key, fir
         steps: How many steps.
     """
     n = wealth.shape[0]
-    height = (start.shape[0] - 1) // width
+    columns, rows = np.uint64(width), np.uint64((start.shape[0] - 1) // width)
     buffer = np.empty(BUFFER, np.uint32)
     for step in range(first, first + steps):
         for begin in range(0, n, BUFFER):
             fill(buffer, key, step, MOVE, begin)
             for agent in range(begin, min(n, begin + BUFFER)):
-                cell[agent] = neighbour(np.int64(cell[agent]), bounded(buffer[agent - begin], 8), width, height)
+                cell[agent] = neighbour(np.uint64(cell[agent]), buffer[agent - begin], columns, rows)
         sort_by_cell(cell, start, members, slot)
         change[:] = 0
         for begin in range(0, n, BUFFER):
