@@ -6,6 +6,7 @@ series are told apart by colour, and without colour by one mark per series.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -149,14 +150,22 @@ class _Canvas:
         return self.marks[index % len(self.marks)] if not self.braille else "━━"
 
     def rows(self) -> list[str]:
-        return ["".join(self._cell(r, c) for c in range(self.columns)).rstrip() for r in range(self.height)]
+        return [self._row(row).rstrip() for row in range(self.height)]
 
-    def _cell(self, row: int, column: int) -> str:
-        value = int(self.cells[row, column])
+    def _row(self, row: int) -> str:
+        text = [self._cell(int(value)) for value in self.cells[row]]
+        if not self.colour:
+            return "".join(text)
+        pieces = []
+        for tint, columns in itertools.groupby(range(self.columns), key=lambda c: int(self.tint[row, c])):
+            body = "".join(text[c] for c in columns)
+            pieces.append(f"\x1b[{tint}m{body}\x1b[0m" if tint else body)
+        return "".join(pieces)
+
+    def _cell(self, value: int) -> str:
         if not value:
             return " "
-        text = chr(_BRAILLE + value) if self.braille else self.marks[(value - 1) % len(self.marks)]
-        return f"\x1b[{self.tint[row, column]}m{text}\x1b[0m" if self.colour else text
+        return chr(_BRAILLE + value) if self.braille else self.marks[(value - 1) % len(self.marks)]
 
 
 def _joined(px: FloatArray, py: FloatArray) -> list[tuple[int, int]]:

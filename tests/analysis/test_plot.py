@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from equilibria.sim.analysis.plot import terminal_plot
 from equilibria.sim.analysis.thinning import Curve
 from equilibria.sim.analysis.ticks import linear_ticks, log_ticks, short
+from equilibria.sim.cli.terminal import detect
 
 
 def curve(name: str, values: list[float]) -> Curve:
@@ -36,6 +38,28 @@ def test_braille_draws_one_series_and_marks_tell_several_apart() -> None:
 
 def test_colour_codes_appear_only_when_allowed() -> None:
     assert "\x1b[" in "".join(terminal_plot([curve("a", [1.0, 2.0])], colour=True))
+
+
+class FakeTerminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colour_is_off_for_pipes_dumb_terminals_and_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    assert detect(FakeTerminal()).colour
+    assert not detect(io.StringIO()).colour
+    assert detect(io.StringIO()).width == 80
+    monkeypatch.setenv("TERM", "dumb")
+    assert not detect(FakeTerminal()).colour
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not detect(FakeTerminal()).colour
+    monkeypatch.setenv("COLUMNS", "97")
+    assert detect(FakeTerminal()).width == 97
 
 
 def test_log_axis_leaves_out_what_has_no_logarithm_and_says_so() -> None:
