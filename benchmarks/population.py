@@ -33,7 +33,7 @@ from equilibria.games.population.settings import (
     WealthGridSettings,
     WealthSettings,
 )
-from equilibria.sim.mesa import kept_start_method
+from equilibria.sim.mesa_import import kept_start_method
 from equilibria.sim.seeds import SeedTree
 
 _TREE = SeedTree(1)

@@ -26,14 +26,10 @@ from __future__ import annotations
 import contextlib
 import enum
 import hashlib
-import importlib
-import importlib.util
 import inspect
 import json
-import multiprocessing
 import random
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -41,7 +37,8 @@ from pydantic import Field
 
 from equilibria.sim.certificate import Certificate
 from equilibria.sim.contract import State
-from equilibria.sim.errors import CorruptRun, GameError, InvalidValue, MissingExtra, UnknownName, did_you_mean
+from equilibria.sim.errors import CorruptRun, GameError, InvalidValue, UnknownName, did_you_mean
+from equilibria.sim.mesa_import import kept_start_method, load_class, model_class, quiet, said, seed_argument
 from equilibria.sim.plugin import Settings
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import AnyArray, IntArray
@@ -49,6 +46,7 @@ from equilibria.sim.types import AnyArray, IntArray
 Parameter: TypeAlias = int | float | bool | str | list[int] | list[float] | list[str] | None
 
 
+_MISSING = object()
 _PATH = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 
 
@@ -75,93 +73,6 @@ class MesaSettings(Settings):
     collect: bool = Field(
         default=False,
         description="Let the model's DataCollector collect: slower, memory grows; for models that read it back",
-    )
-
-
-@contextlib.contextmanager
-def kept_start_method() -> Iterator[None]:
-    """Put the start method for processes back after an import that changes it."""
-    before = multiprocessing.get_start_method(allow_none=True)
-    try:
-        yield
-    finally:
-        if multiprocessing.get_start_method(allow_none=True) != before:
-            multiprocessing.set_start_method(before, force=True)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Hide deprecation warnings: models written for another Mesa version are none of the reader's business."""
-    with warnings.catch_warnings():
-        for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
-            warnings.simplefilter("ignore", category)
-        yield
-
-
-def load_class(path: str, key: str) -> tuple[Any, type[Any]]:
-    """Import a class of a user's module.
-
-    Args:
-        path: ``"module:Class"``.
-        key: Scenario key for messages.
-
-    Returns:
-        The ``mesa`` package and the class.
-
-    Raises:
-        MissingExtra: If Mesa is not installed.
-        UnknownName: If the module or class does not exist.
-        GameError: If Mesa or the module fails while it is imported.
-    """
-    module_name, _, name = path.partition(":")
-    if importlib.util.find_spec("mesa") is None:
-        raise MissingExtra("game 'mesa_model'", "mesa")
-    with kept_start_method(), quiet():
-        try:
-            mesa, module = importlib.import_module("mesa"), importlib.import_module(module_name)
-        except ModuleNotFoundError as error:
-            raise UnknownName(
-                f"{key}: cannot import {module_name!r} ({error}); install what is missing or put it on PYTHONPATH"
-            ) from error
-        except Exception as error:
-            raise GameError(f"{key}: importing {module_name!r} failed: {_said(error)}") from error
-    if not inspect.isclass(getattr(module, name, None)):
-        classes = [n for n, v in vars(module).items() if inspect.isclass(v)]
-        raise UnknownName(f"{key}: {module_name} has no class {name!r}; {did_you_mean(name, classes, 'class')}")
-    return mesa, getattr(module, name)
-
-
-def model_class(path: str) -> type[Any]:
-    """Import a model class.
-
-    Raises:
-        InvalidValue: If the class is no ``mesa.Model``; else as ``load_class``.
-    """
-    mesa, found = load_class(path, "game.params.model")
-    if not issubclass(found, mesa.Model):
-        raise InvalidValue(f"game.params.model: {path} is no subclass of mesa.Model")
-    return found
-
-
-def seed_argument(cls: type[Any]) -> str:
-    """Return the name of the keyword through which a model class takes its seed: ``rng`` or ``seed``.
-
-    Raises:
-        InvalidValue: If it takes neither, so that its runs could not be repeated.
-    """
-    parameters = inspect.signature(cls.__init__).parameters
-    for name in ("rng", "seed"):
-        if name in parameters:
-            return name
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
-        return "rng"
-    if "scenario" in parameters:
-        raise InvalidValue(
-            f"game.params.model: {cls.__name__} takes a scenario; name its class in game.params.scenario"
-        )
-    raise InvalidValue(
-        f"game.params.model: {cls.__name__} takes neither seed nor rng, so its runs cannot be repeated; "
-        "add an argument seed=None and hand it to super().__init__(seed=seed)"
     )
 
 
@@ -212,6 +123,7 @@ class MesaWorld:
         self._seeds = SeedTree(0)
         self._globals = PrivateGlobals(self._seeds)
         self._names: tuple[str, ...] = ()
+        self._texts: frozenset[str] = frozenset()
         self._before: dict[str, AnyArray] | None = None
         self._steps = 0
 
@@ -240,7 +152,9 @@ class MesaWorld:
         collector = getattr(self._model, "datacollector", None)
         if collector is not None and not self._settings.collect:
             collector.collect = _nothing
-        self._names, self._before, self._steps = self._column_names(), None, 0
+        self._before, self._steps = None, 0
+        self._names = self._column_names()
+        self._texts = frozenset(name for name in self._names if _holds_text(name, self._model.agents))
 
     def run(self, first: int, steps: int) -> None:
         """Perform steps; a model that set ``running`` to false stays as it is."""
@@ -255,11 +169,14 @@ class MesaWorld:
     def columns(self) -> Mapping[str, AnyArray]:
         """Return the recorded attributes [N] in the order of ``agent_ids``; numbers as float64, else text.
 
+        Whether a column holds text is decided by the agents at step 0 (numbers if there are none).
+
         Raises:
             UnknownName: If no agent has a named attribute.
+            GameError: If a column of numbers later holds text.
         """
         ordered = sorted(self._model.agents, key=lambda a: int(a.unique_id))
-        return {name: _column(name, ordered) for name in self._names}
+        return {name: _column(name, ordered, text=name in self._texts) for name in self._names}
 
     def save(self) -> State:
         """Return seed, steps and fingerprint; see the module on resuming."""
@@ -310,7 +227,7 @@ class MesaWorld:
             try:
                 yield
             except Exception as error:
-                raise GameError(f"Mesa model {self._settings.model} {what}: {_said(error)}") from error
+                raise GameError(f"Mesa model {self._settings.model} {what}: {said(error)}") from error
 
     def _build_with_scenario(self, **arguments: Any) -> Any:
         assert self._scenario is not None
@@ -348,10 +265,6 @@ def _nothing(*_arguments: Any, **_keywords: Any) -> None:
     """Replace ``DataCollector.collect``, which would keep every step in memory."""
 
 
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating | np.bool_)
 
@@ -367,16 +280,32 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, enum.Enum) else value
 
 
-def _column(name: str, ordered: list[Any]) -> AnyArray:
+def _empty(value: Any) -> bool:
+    return value is _MISSING or value is None
+
+
+def _values(name: str, agents: Iterable[Any]) -> list[Any]:
+    return [_plain(getattr(agent, name, _MISSING)) for agent in agents]
+
+
+def _holds_text(name: str, agents: Iterable[Any]) -> bool:
+    return any(not _empty(value) and not _is_number(value) for value in _values(name, agents))
+
+
+def _column(name: str, ordered: list[Any], *, text: bool) -> AnyArray:
     """Return one attribute of all agents; agents without it hold not-a-number (or an empty text)."""
-    missing = object()
-    values = [_plain(getattr(agent, name, missing)) for agent in ordered]
-    if values and all(v is missing for v in values):
+    values = _values(name, ordered)
+    if values and all(v is _MISSING for v in values):
         have = sorted({key for agent in ordered[:100] for key in vars(agent) if key[0] != "_"})
         raise UnknownName(f"no agent has the attribute {name!r}; {did_you_mean(name, have, 'attribute')}")
-    if all(v is missing or v is None or _is_number(v) for v in values):
-        return np.array([float(v) if _is_number(v) else np.nan for v in values], np.float64)
-    return np.array(["" if v is missing or v is None else str(v) for v in values])
+    if text:
+        return np.array(["" if _empty(v) else str(v) for v in values], np.str_)
+    wrong = next((v for v in values if not _empty(v) and not _is_number(v)), None)
+    if wrong is not None:
+        raise GameError(
+            f"agent attribute {name!r} held numbers at step 0 and now {wrong!r}; leave it out of agent_columns"
+        )
+    return np.array([np.nan if _empty(v) else float(v) for v in values], np.float64)
 
 
 def build(settings: MesaSettings, *, seeds: SeedTree) -> MesaWorld:

@@ -17,7 +17,8 @@ from equilibria.games.population import metrics, plugins
 from equilibria.sim.contract import EngineContext, MetricSpec, TableSpec
 from equilibria.sim.engines.population import PopulationView, build
 from equilibria.sim.errors import CorruptRun, EquilibriaError, GameError, InvalidValue, UnknownName
-from equilibria.sim.mesa import MesaSettings, MesaWorld, model_class, seed_argument
+from equilibria.sim.mesa import MesaSettings, MesaWorld
+from equilibria.sim.mesa_import import model_class, seed_argument
 from equilibria.sim.seeds import SeedTree
 
 HERE = Path(__file__).parent
@@ -66,7 +67,7 @@ def test_the_programs_own_generators_and_start_method_are_untouched() -> None:
 def test_first_import_of_mesa_keeps_the_start_method_and_prints_nothing() -> None:
     code = (
         "import multiprocessing as m, warnings; warnings.simplefilter('error');"
-        "from equilibria.sim.mesa import model_class; import sys; assert 'mesa' not in sys.modules;"
+        "from equilibria.sim.mesa_import import model_class; import sys; assert 'mesa' not in sys.modules;"
         f"model_class({SHIPPED!r}); assert 'mesa' in sys.modules; assert m.get_start_method(allow_none=True) is None"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=120)
@@ -121,6 +122,22 @@ def test_columns_are_found_or_chosen() -> None:
     chosen = world(agent_columns=["mood", "wealth"]).columns()
     assert chosen["mood"].tolist() == ["calm"] * 10
     assert chosen["wealth"].dtype == np.float64
+
+
+def test_columns_keep_their_type_when_agents_leave_or_values_change() -> None:
+    made = world(agent_columns=["mood", "wealth"])
+    agents = list(made.model.agents)
+    agents[0].mood, agents[1].mood, agents[2].wealth = 5, None, None
+    columns = made.columns()
+    assert columns["mood"].tolist()[:3] == ["5", "", "calm"]
+    assert np.isnan(columns["wealth"].astype(np.float64)[2])
+    agents[2].wealth = "much"
+    with pytest.raises(GameError, match="'much'"):
+        made.columns()
+    for agent in agents:
+        agent.remove()
+    assert [made.columns()[name].dtype.kind for name in ("mood", "wealth")] == ["U", "f"]
+    assert made.certificate().value == 0.0
 
 
 def test_model_values_are_reporters_attributes_or_methods() -> None:
