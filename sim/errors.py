@@ -13,7 +13,7 @@
     |  |- ImperfectRecall (ValueError)   an infoset joins different own histories
     |  |- GameTooLarge                   the game exceeds the node or memory limit
     |  |- UnsupportedGame (ValueError)   the engine cannot host this kind of game
-    |  |- GameFileError (ValueError)     a game file cannot be read; has file, line and column
+    |  |- GameFileError (ValueError)  2  a game file cannot be read; has file, line and column
     |  `- IllegalAction (ValueError)     an action is outside the legal set
     |- SolverError
     |  |- NotConverged                   an iteration limit was reached before the tolerance
@@ -146,6 +146,8 @@ class GameFileError(GameError, ValueError):
         line: 1-based line, 0 when the error has no position.
         column: 1-based column, 0 when the error has no position.
     """
+
+    exit_code = 2
 
     def __init__(self, file: str, message: str, *, line: int = 0, column: int = 0) -> None:
         self.file, self.line, self.column = file, line, column

@@ -180,7 +180,8 @@ def _outcome(reader: TokenReader, book: _Book, paid: tuple[Fraction, ...]) -> tu
         return paid
     if number not in book.outcomes:
         raise reader.error(f"outcome {number} is used first here and needs its payoffs", where)
-    return tuple(a + b for a, b in zip(paid, book.outcomes[number], strict=True))
+    payoffs = book.outcomes[number]
+    return tuple(a + b for a, b in zip(paid, payoffs, strict=True)) if any(paid) else payoffs
 
 
 def _names(book: _Book) -> dict[tuple[int, int], str]:

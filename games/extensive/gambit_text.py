@@ -17,10 +17,11 @@ from pathlib import Path
 from equilibria.sim.errors import GameFileError
 
 MAX_BYTES = 256 * 2**20
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}]|[^\s,{}"]+', re.DOTALL)
+_TOKEN = re.compile(r'[\s,]*("(?:[^"\\]|\\.)*"|[{}]|[^\s,{}"]+)', re.DOTALL)
 _SKIP = re.compile(r"[\s,]*")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?(?:/\d+(?:\.\d+)?)?\Z")
 _LONGEST = 400
+_REMEMBERED = 10_000
 _LARGEST = Fraction(10) ** 300
 _INTEGER = re.compile(r"\d{1,9}\Z")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
@@ -51,6 +52,7 @@ class TokenReader:
         self.file, self._text = file, text
         self._position = 0
         self._ahead: Token | None = None
+        self._numbers: dict[str, Fraction] = {}
         self.last = Token("", 0)
 
     def error(self, message: str, token: Token | None = None) -> GameFileError:
@@ -62,13 +64,13 @@ class TokenReader:
     def peek(self) -> Token | None:
         """Return the next token without taking it, ``None`` at the end of the text."""
         if self._ahead is None:
-            start = _SKIP.match(self._text, self._position).end()  # type: ignore[union-attr]
-            if start == len(self._text):
-                return None
-            match = _TOKEN.match(self._text, start)
+            match = _TOKEN.match(self._text, self._position)
             if match is None:
+                start = _SKIP.match(self._text, self._position).end()  # type: ignore[union-attr]
+                if start == len(self._text):
+                    return None
                 raise self.error("label without closing quotation mark", Token("", start))
-            self._ahead, self._position = Token(match.group(), start), match.end()
+            self._ahead, self._position = Token(match.group(1), match.start(1)), match.end()
         return self._ahead
 
     def take(self, expected: str) -> Token:
@@ -93,7 +95,8 @@ class TokenReader:
         token = self.take(f"{what} in quotation marks")
         if not token.is_label:
             raise self.error(f"expected {what} in quotation marks, found {token.text!r}")
-        return _ESCAPE.sub(r"\1", token.text[1:-1])
+        text = token.text[1:-1]
+        return _ESCAPE.sub(r"\1", text) if "\\" in text else text
 
     def integer(self, what: str, *, low: int = 0, high: int | None = None) -> int:
         """Take an integer in low..high."""
@@ -109,15 +112,22 @@ class TokenReader:
     def number(self, what: str) -> Fraction:
         """Take an exact number."""
         token = self.take(what)
+        known = self._numbers.get(token.text)
+        if known is not None:
+            return known
         if len(token.text) > _LONGEST or not _NUMBER.match(token.text):
             raise self.error(f"expected {what} (a number such as 2, -0.5 or 1/3), found {token.text!r}")
         top, _, bottom = token.text.partition("/")
-        denominator = Fraction(bottom or "1")
-        if denominator == 0:
-            raise self.error(f"{what} {token.text!r} divides by zero")
-        value = Fraction(top) / denominator
+        value = Fraction(top)
+        if bottom:
+            denominator = Fraction(bottom)
+            if denominator == 0:
+                raise self.error(f"{what} {token.text!r} divides by zero")
+            value /= denominator
         if abs(value) > _LARGEST:
             raise self.error(f"{what} {token.text!r} is too large")
+        if len(self._numbers) < _REMEMBERED:
+            self._numbers[token.text] = value
         return value
 
     def at(self, text: str) -> bool:

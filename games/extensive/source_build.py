@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 from equilibria.games.extensive.arrays import ExtensiveGame
 from equilibria.games.extensive.efg import load_efg
 from equilibria.games.extensive.matrix import bayesian_matrix_game, matrix_game
@@ -13,18 +16,32 @@ from equilibria.games.extensive.source_settings import (
     MatrixGameSettings,
     RandomExtensiveSettings,
 )
+from equilibria.sim.errors import GameFileError
 from equilibria.sim.seeds import SeedTree
+
+
+def _check_hash(settings: GameFileSettings) -> None:
+    if settings.sha256 is None:
+        return
+    try:
+        found = hashlib.sha256(Path(settings.path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise GameFileError(settings.path, f"cannot read the file: {error.strerror}") from error
+    if found != settings.sha256:
+        raise GameFileError(settings.path, f"the file has SHA-256 {found}, the scenario expects {settings.sha256}")
 
 
 def build_efg(settings: GameFileSettings, *, seeds: SeedTree) -> ExtensiveGame:
     """Read a game in the .efg format."""
     del seeds
+    _check_hash(settings)
     return load_efg(settings.path)
 
 
 def build_nfg(settings: GameFileSettings, *, seeds: SeedTree) -> ExtensiveGame:
     """Read a game in the .nfg format."""
     del seeds
+    _check_hash(settings)
     return load_nfg(settings.path)
 
 

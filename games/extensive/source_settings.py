@@ -13,6 +13,11 @@ class GameFileSettings(Settings):
     """A game in a file."""
 
     path: str = Field(min_length=1, description="path of the file, relative to the working directory")
+    sha256: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{64}$",
+        description="SHA-256 of the file; when given, a file that has changed since is refused",
+    )
 
 
 class MatrixGameSettings(Settings):
