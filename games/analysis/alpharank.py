@@ -168,9 +168,10 @@ def _deviations(payoffs: FloatArray, shape: IntArray) -> tuple[IntArray, Int32Ar
 def _limit(edges: _Edges, tie: float) -> tuple[FloatArray, int]:
     """Return the exact limit distribution [N] and the number of sink components."""
     n = len(edges.pointer) - 1
-    rate = np.where(edges.advantage > tie, 1.0, 0.5)
     keep = edges.advantage >= -tie
-    improving = csr_array((rate[keep], edges.target[keep], _ranges(edges.pointer, keep)), shape=(n, n))
+    rate = np.where(edges.advantage[keep] > tie, 1.0, 0.5)
+    improving = csr_array((rate, edges.target[keep], _ranges(edges.pointer, keep)), shape=(n, n))
+    del rate
     count, label = connected_components(improving, connection="strong")
     sinks = _sinks(improving, label, count)
     classes = [np.flatnonzero(label == c) for c in sinks]
@@ -181,7 +182,7 @@ def _limit(edges: _Edges, tie: float) -> tuple[FloatArray, int]:
         pieces, piece = connected_components(chain, connection="strong")
         closed = _sinks(chain, piece, pieces)
         if len(closed) > 1:
-            return _by_orders(edges, rate, keep), len(classes)
+            return _by_orders(edges, tie), len(classes)
         # sinks outside the one closed class of single mistakes are left for ever: no mass in the limit
         members = np.flatnonzero(piece == closed[0])
         mass = np.zeros(chain.shape[0])
@@ -193,14 +194,16 @@ def _limit(edges: _Edges, tie: float) -> tuple[FloatArray, int]:
     return flat / flat.sum(), len(classes)
 
 
-def _ranges(pointer: IntArray, keep: BoolArray) -> IntArray:
+def _ranges(pointer: IntArray, keep: BoolArray) -> Int32Array:
     """Return the row pointer after dropping edges."""
-    return np.concatenate([[0], np.cumsum(keep)])[pointer]
+    before = np.zeros(len(keep) + 1, np.int32)
+    np.cumsum(keep, out=before[1:])
+    return before[pointer]
 
 
 def _sinks(graph: csr_array, label: Int32Array, count: int) -> IntArray:
     """Return the labels of components that no edge leaves."""
-    source = np.repeat(np.arange(graph.shape[0]), np.diff(graph.indptr))
+    source = np.repeat(np.arange(graph.shape[0], dtype=np.int32), np.diff(graph.indptr))
     leaves = label[source] != label[graph.indices]
     open_ = np.zeros(count, bool)
     open_[label[source[leaves]]] = True
@@ -258,35 +261,40 @@ def _mistakes(
     to leading order the stationary mass of the sinks is that of the full chain.
     """
     n, m = graph.shape[0], len(classes)
-    node = np.full(n, -1)
+    node = np.full(n, -1, np.int32)
     for i, members in enumerate(classes):
         node[members] = i
     transient = np.flatnonzero(node < 0)
     # strong components come out in reverse topological order; sweeps converge fastest along the flow
     flow = transient[np.argsort(-label[transient], kind="stable")]
-    node[flow] = m + np.arange(len(flow))
-    source = np.repeat(np.arange(n), np.diff(edges.pointer))
-    weight = np.zeros(n)
-    weight[np.concatenate(classes)] = np.concatenate(inside)
-    wrong = ~keep & (node[source] < m)
-    good = np.repeat(np.arange(n), np.diff(graph.indptr))
-    open_ = node[good] >= m
-    rows = np.concatenate([node[source[wrong]], node[good[open_]]])
-    columns = np.concatenate([node[edges.target[wrong]], node[graph.indices[open_]]])
-    values = np.concatenate([weight[source[wrong]], graph.data[open_]])
-    apart = rows != columns
-    size = m + len(transient)
-    return csr_array((values[apart], (rows[apart], columns[apart])), shape=(size, size))
+    node[flow] = m + np.arange(len(flow), dtype=np.int32)
+    weight = np.concatenate(inside)
+    rows, columns, values = [], [], []
+    for s, w in zip(np.concatenate(classes), weight, strict=True):
+        span = slice(edges.pointer[s], edges.pointer[s + 1])
+        mistakes = node[edges.target[span][~keep[span]]]
+        mistakes = mistakes[mistakes != node[s]]
+        rows.append(np.full(len(mistakes), node[s], np.int32))
+        columns.append(mistakes)
+        values.append(np.full(len(mistakes), w))
+    ahead = graph[flow]
+    rows.append(np.repeat(np.arange(m, m + len(flow), dtype=np.int32), np.diff(ahead.indptr)))
+    columns.append(node[ahead.indices])
+    values.append(ahead.data)
+    size = m + len(flow)
+    triple = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+    return csr_array(triple, shape=(size, size))
 
 
-def _by_orders(edges: _Edges, rate: FloatArray, keep: BoolArray) -> FloatArray:
+def _by_orders(edges: _Edges, tie: float) -> FloatArray:
     """Return the limit by leading orders in eps; for chains in which single mistakes do not connect all sinks."""
     n = len(edges.pointer) - 1
     _check_dense(n, "the limit of this game needs several simultaneous mistakes")
     coefficients, orders = np.zeros((n, n)), np.full((n, n), markov.NEVER, np.int32)
     source = np.repeat(np.arange(n), np.diff(edges.pointer))
-    coefficients[source, edges.target] = np.where(keep, rate, 1.0)
-    orders[source, edges.target] = np.where(keep, 0, 1)
+    tied = np.abs(edges.advantage) <= tie
+    coefficients[source, edges.target] = np.where(tied, 0.5, 1.0)
+    orders[source, edges.target] = edges.advantage < -tie
     x, order = markov.gth_orders(coefficients, orders)
     flat = np.where(order == order.min(), x, 0.0)
     return np.asarray(flat / flat.sum())
