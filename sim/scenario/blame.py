@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from equilibria.sim.errors import InvalidValue, Problem, ScenarioError, UnknownName, Unsupported, UnsupportedGame
-from equilibria.sim.scenario.reader import Node, compose, read_text
+from equilibria.sim.scenario.nodes import Node
+from equilibria.sim.scenario.reader import compose
+from equilibria.sim.scenario.source import read_text
 
 MISTAKES = (InvalidValue, UnknownName, UnsupportedGame, Unsupported)
 """Errors of build functions that mean: this scenario asks for something that is not possible."""

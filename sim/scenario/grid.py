@@ -10,8 +10,8 @@ from typing import Final
 
 from equilibria.sim.errors import Problem
 from equilibria.sim.scenario.models import MAX_MEMBERS
+from equilibria.sim.scenario.nodes import Node, Place, problem_at
 from equilibria.sim.scenario.overrides import set_path
-from equilibria.sim.scenario.reader import Node, Place, problem_at
 from equilibria.sim.scenario.resolve import resolve
 from equilibria.sim.types import JSON
 

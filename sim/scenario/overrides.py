@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from equilibria.sim.errors import Problem, ScenarioError
-from equilibria.sim.scenario.reader import Node, Place, compose, from_plain
+from equilibria.sim.scenario.nodes import Node, Place, from_plain
+from equilibria.sim.scenario.reader import compose
 
 
 def apply_option(root: Node, text: str, problems: list[Problem]) -> None:

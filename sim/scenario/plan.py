@@ -24,9 +24,11 @@ from equilibria.sim.plugin import Kind, Plugin, Settings
 from equilibria.sim.scenario import shipped
 from equilibria.sim.scenario.blame import blaming
 from equilibria.sim.scenario.grid import axes, check_sweep, combinations, graft, label, without_sweep
+from equilibria.sim.scenario.nodes import from_plain
 from equilibria.sim.scenario.overrides import apply_option, set_path
-from equilibria.sim.scenario.reader import compose, from_plain, read_bytes, read_text
+from equilibria.sim.scenario.reader import compose
 from equilibria.sim.scenario.resolve import resolve
+from equilibria.sim.scenario.source import read_bytes, read_text
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import JSON
 
@@ -306,6 +308,7 @@ def plan_from_bytes(
     """
     root, problems = compose(read_text(source, shown), shown)
     if isinstance(root.value, dict):
+        root = root.copy()  # an override must not reach the other uses of an alias
         for text in overrides:
             apply_option(root, text, problems)
         for key, number in (("seed", seed), ("threads", threads)):

@@ -2,139 +2,26 @@
 
 The composer below consumes the parser's event stream with an explicit stack, so nesting cannot
 overflow Python's, and it stops at the first excess: size, depth, number of nodes, expanded text.
-Scalars follow the YAML 1.2 core schema, which has no dates and no merge keys; both are refused
-with a hint instead of being read as text.  Every mistake that leaves the rest readable is collected.
+Every mistake that leaves the rest readable is collected.
 
 Cost: linear in the file, about 2 s for the largest file that is accepted.
 """
 
 from __future__ import annotations
 
-import math
-import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Final
 
 from equilibria.sim.errors import Problem, ScenarioError
-from equilibria.sim.types import JSON
+from equilibria.sim.scenario.nodes import Node, Place
+from equilibria.sim.scenario.scalars import COLLECTION_TAGS, Refused, scalar, show_tag, tag_of, visible
 
-MAX_BYTES: Final = 1_000_000
 MAX_NODES: Final = 50_000  # keeps the slowest file below two seconds
 MAX_DEPTH: Final = 64
 MAX_TEXT: Final = 4_000_000  # characters after aliases are expanded
-MAX_DIGITS: Final = 100
 MAX_TAG: Final = 1_000  # the parser needs quadratic time for the tag's characters
-
-_PREFIX = "tag:yaml.org,2002:"
-_SCALAR_TAGS = {f"{_PREFIX}{t}": t for t in ("str", "int", "float", "bool", "null")}
-_COLLECTION_TAGS = (f"{_PREFIX}map", f"{_PREFIX}seq", None, "!")
-_NULL = frozenset(("", "~", "null", "Null", "NULL"))
-_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_NON_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?")
-
-Place = tuple[str, int, int]
-"""File, 1-based line, 1-based column; line 0 when the value has no position."""
-
-
-def problem_at(place: Place, key: str, message: str) -> Problem:
-    """Return the problem of a place."""
-    return Problem(*place, key, message)
-
-
-@dataclass(slots=True)
-class Node:
-    """A value with its place.
-
-    Attributes:
-        value: Scalar, ``dict[str, Node]`` or ``list[Node]``; ``None`` when ``bad``.
-        place: Where the value stands.
-        keys: Where each key of a mapping stands.
-        bad: The value was refused (already reported), so nothing more is said about it.
-        nodes: Nodes below and including this one, aliases expanded.
-        text: Characters of text below, aliases expanded.
-        height: Levels of nesting, 1 for scalars.
-    """
-
-    value: Any
-    place: Place
-    keys: dict[str, Place] = field(default_factory=dict)
-    bad: bool = False
-    nodes: int = 1
-    text: int = 0
-    height: int = 1
-
-    def plain(self) -> JSON:
-        """Return the value without positions; refused values become ``None``."""
-        if isinstance(self.value, dict):
-            return {k: v.plain() for k, v in self.value.items()}
-        if isinstance(self.value, list):
-            return [v.plain() for v in self.value]
-        return self.value  # type: ignore[no-any-return]
-
-    def copy(self) -> Node:
-        """Return a copy whose mappings and lists can be changed without touching this one."""
-        value = self.value
-        if isinstance(value, dict):
-            value = {k: v.copy() for k, v in value.items()}
-        elif isinstance(value, list):
-            value = [v.copy() for v in value]
-        return Node(value, self.place, dict(self.keys), self.bad, self.nodes, self.text, self.height)
-
-
-def from_plain(value: JSON, place: Place) -> Node:
-    """Wrap a plain value; every part gets the same place."""
-    if isinstance(value, dict):
-        return Node({k: from_plain(v, place) for k, v in value.items()}, place, dict.fromkeys(value, place))
-    if isinstance(value, list):
-        return Node([from_plain(v, place) for v in value], place)
-    return Node(value, place)
-
-
-def read_bytes(path: Path, shown: str) -> bytes:
-    """Read a scenario file.
-
-    Raises:
-        ScenarioError: If the file is missing, a folder, unreadable or larger than ``MAX_BYTES``.
-    """
-    try:
-        if path.is_dir():
-            raise _whole(shown, "is a folder, not a scenario file; name the .yaml file inside it")
-        if path.exists() and not path.is_file():
-            raise _whole(shown, "is not a regular file; name a .yaml file")
-        size = os.stat(path).st_size
-        if size > MAX_BYTES:
-            raise _whole(shown, f"has {size} bytes, the limit is {MAX_BYTES}; keep data in files of their own")
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise _whole(shown, "file not found; check the path, or see `equilibria list scenarios`") from None
-    except PermissionError:
-        raise _whole(shown, "no permission to read the file; check its access rights") from None
-    except (OSError, ValueError) as error:
-        raise _whole(shown, f"cannot be read ({error}); check the path") from None
-
-
-def read_text(data: bytes, shown: str) -> str:
-    """Decode UTF-8, with or without byte order mark.
-
-    Raises:
-        ScenarioError: If the bytes are too many or not UTF-8; the position is that of the first bad byte.
-    """
-    if len(data) > MAX_BYTES:
-        raise _whole(shown, f"has more than {MAX_BYTES} bytes; keep data in files of their own")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8-sig", "replace")
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        message = f"byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8"
-        raise ScenarioError([Problem(shown, line, column, "", message)]) from None
 
 
 def compose(text: str, shown: str) -> tuple[Node, list[Problem]]:
@@ -151,10 +38,6 @@ def compose(text: str, shown: str) -> tuple[Node, list[Problem]]:
         ScenarioError: If the text is no YAML, holds no or two documents, or exceeds a limit.
     """
     return _Composer(shown).run(text)
-
-
-def _whole(shown: str, message: str) -> ScenarioError:
-    return ScenarioError([Problem(shown, 0, 0, "", message)])
 
 
 @dataclass(slots=True)
@@ -270,8 +153,8 @@ class _Composer:
             self._take_key(event, place)
             return
         try:
-            value, bad = _scalar(event), False
-        except _Refused as refusal:
+            value, bad = scalar(event), False
+        except Refused as refusal:
             self._problem(place, self._here(), str(refusal))
             value, bad = None, True
         self._attach(Node(value, place, bad=bad, text=len(event.value)), event.anchor)
@@ -279,16 +162,18 @@ class _Composer:
     def _take_key(self, event: Any, place: Place) -> None:
         frame = self.stack[-1]
         try:
-            key = _scalar(event)
+            key = scalar(event)
             if event.value == "<<" and event.implicit[0]:
-                raise _Refused("merge keys are not supported; write the values out")
+                raise Refused("merge keys are not supported; write the values out")
             if not isinstance(key, str):
-                raise _Refused(f'key {event.value!r} is not text; put it in quotes: "{event.value}"')
+                raise Refused(f'key {event.value!r} is not text; put it in quotes: "{event.value}"')
+            if not key.isprintable():
+                raise Refused(f"key {key[:80]!r} holds control characters; use plain words")
             if key in frame.node.value:
                 first = frame.node.keys[key][1]
-                raise _Refused(f"key {key!r} stands here twice (first in line {first}); keep one of them")
-        except _Refused as refusal:
-            self._problem(place, f"{frame.path}.{event.value[:80]}".strip("."), str(refusal))
+                raise Refused(f"key {key!r} stands here twice (first in line {first}); keep one of them")
+        except Refused as refusal:
+            self._problem(place, f"{frame.path}.{visible(event.value[:80])}".strip("."), str(refusal))
             frame.skip = True
             return
         frame.key = key
@@ -305,10 +190,10 @@ class _Composer:
         place = self._place(event)
         if self._expects_key():
             raise self._fatal(place[1], place[2], "a key must be text, not a list or mapping; use a plain word")
-        tag = _tag(event)
-        bad = tag not in _COLLECTION_TAGS
+        tag = tag_of(event)
+        bad = tag not in COLLECTION_TAGS
         if bad:
-            self._problem(place, self._here(), f"tag {_show_tag(tag)} is not allowed; remove it")
+            self._problem(place, self._here(), f"tag {show_tag(tag)} is not allowed; remove it")
         if event.anchor is not None:
             self.anchors[event.anchor] = None  # known, not complete: an alias inside is a loop
         self.stack.append(_Frame(Node(value, place, bad=bad), self._here(), event.anchor))
@@ -359,61 +244,6 @@ class _Composer:
         elif frame.key is not None:
             frame.node.value[frame.key] = node
             frame.key = None
-
-
-class _Refused(Exception):
-    """A scalar is not accepted; the text says why and what to do."""
-
-
-def _tag(event: Any) -> str | None:
-    tag = getattr(event, "tag", None)
-    return None if tag is None else str(tag)
-
-
-def _show_tag(tag: str | None) -> str:
-    return (tag or "").replace(_PREFIX, "!!")[:80]
-
-
-def _scalar(event: Any) -> bool | int | float | str | None:
-    """Resolve a scalar by the core schema of YAML 1.2."""
-    text, tag = event.value, _tag(event)
-    if any("\ud800" <= c <= "\udfff" for c in text) or "\0" in text:
-        raise _Refused("the text holds a lone surrogate or a NUL character; remove it")
-    if tag is not None and tag != "!":
-        if tag not in _SCALAR_TAGS:
-            raise _Refused(f"tag {_show_tag(tag)} is not allowed; remove it, only plain values are read")
-        wanted = _SCALAR_TAGS[tag]
-        if wanted == "str":
-            return str(text)
-        value = _plain_scalar(text)
-        found = {bool: "bool", int: "int", float: "float", type(None): "null"}.get(type(value), "str")
-        if found != wanted and not (wanted == "float" and found == "int"):
-            raise _Refused(f"{text[:80]!r} is not of type {wanted}; remove the tag !!{wanted} or change the value")
-        return float(value) if wanted == "float" and value is not None else value
-    if tag == "!" or not event.implicit[0]:
-        return str(text)
-    return _plain_scalar(text)
-
-
-def _plain_scalar(text: str) -> bool | int | float | str | None:
-    if text in _NULL:
-        return None
-    if text in _BOOL:
-        return _BOOL[text]
-    if _INT.fullmatch(text):
-        if len(text) > MAX_DIGITS:
-            raise _Refused(f"a whole number of {len(text)} digits; the limit is {MAX_DIGITS}, write a smaller one")
-        return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
-    if _FLOAT.fullmatch(text):
-        number = float(text)
-        if not math.isfinite(number):
-            raise _Refused(f"{text[:80]} is too large for a number; write a finite one (below 1.8e308)")
-        return number
-    if _NON_FINITE.fullmatch(text):
-        raise _Refused(f"{text} is not a finite number; write a finite one, or leave the key out")
-    if _DATE.fullmatch(text):
-        raise _Refused(f'{text[:80]} reads as a date, which scenarios do not have; put it in quotes: "{text[:80]}"')
-    return text
 
 
 def _code(character: Any) -> str:

@@ -14,7 +14,7 @@ from equilibria.sim import registry
 from equilibria.sim.errors import MissingExtra, PluginError, Problem, UnknownName
 from equilibria.sim.plugin import Kind, Plugin, Settings
 from equilibria.sim.scenario.models import SCHEMA_VERSION, Scenario
-from equilibria.sim.scenario.reader import Node, problem_at
+from equilibria.sim.scenario.nodes import Node, problem_at
 from equilibria.sim.scenario.validate import check, dotted, show
 from equilibria.sim.types import JSON
 

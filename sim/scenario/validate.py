@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from equilibria.sim.errors import Problem
-from equilibria.sim.scenario.reader import Node, Place, problem_at
+from equilibria.sim.scenario.nodes import Node, Place, problem_at
 from equilibria.sim.types import JSON
 
 M = TypeVar("M", bound=BaseModel)

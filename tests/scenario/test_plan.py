@@ -139,6 +139,15 @@ class TestOverrides:
         assert made.resolved["game"]["params"]["place"] == {"shape": "line", "length": 2.0}
         assert made.resolved["agents"][0]["role"] == "b"
 
+    def test_aliases_are_not_changed_along(self) -> None:
+        text = GOOD.replace("{use: toy_mean, every: 2}", "{use: toy_mean, every: &e 2}").replace(
+            "every: 5", "every: *e"
+        )
+        text = text.replace("{rate: 1}", "&p {rate: 1}") + "sweep: {grid: {agents.0.params: [*p, {rate: 0.5}]}}\n"
+        made = plan(text, overrides=["agents.0.params.rate=0.25"])
+        assert made.resolved["agents"][0]["params"] == {"rate": 0.25}
+        assert made.resolved["sweep"]["grid"]["agents.0.params"][0] == {"rate": 1}
+
     def test_later_ones_win(self) -> None:
         assert plan(overrides=["run.budget=5", "run.budget=6"]).budget == 6
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from equilibria.sim.errors import ScenarioError
 from equilibria.sim.scenario.plan import plan_from_bytes
-from equilibria.sim.scenario.reader import compose, read_text
+from equilibria.sim.scenario.reader import compose
+from equilibria.sim.scenario.source import read_text
 
 GOOD = b"""\
 version: 1
