@@ -61,7 +61,7 @@ def read(stem: str, place: Path | None = None) -> ExtensiveGame | None:
         return None
     path = place / f"{stem}.npz"
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             header = json.loads(data["header"].tobytes())
             words, reals, text = data["words"], data["reals"], data["text"].tobytes()
         return _unpack(header, words, reals, text)

@@ -26,6 +26,7 @@ from equilibria.sim.types import FloatArray, IntArray
 
 _KEY_LIMIT = 2**63 - 1
 _CONSTANT_SUM_TOLERANCE = 1e-9
+_LARGEST_UTILITY = 1e300  # sums over players and terminals must stay finite
 
 
 @dataclass(slots=True)
@@ -152,6 +153,9 @@ def _check_finite(name: str, util: FloatArray) -> None:
     if bad.size:
         row = util[bad[0]].tolist()
         raise InvalidValue(f"game {name!r}: utilities of terminal {int(bad[0])} are {row}; they must be finite")
+    largest = float(np.abs(util).max())
+    if largest > _LARGEST_UTILITY:
+        raise InvalidValue(f"game {name!r}: utilities reach {largest!r}; they must stay below {_LARGEST_UTILITY!r}")
 
 
 def _constant_sum(util: FloatArray) -> float | None:

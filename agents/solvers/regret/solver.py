@@ -317,4 +317,6 @@ def _scaled(game: ExtensiveGame, normalise: bool) -> tuple[FloatArray, float]:
     half = game.utility_range / 2.0
     if not normalise or half == 0.0:
         return game.arrays.val, game.utility_range
-    return game.arrays.val / half, 2.0
+    scaled = game.arrays.val / half
+    scaled.flags.writeable = False  # the same array type as the game's, so the same compiled kernel
+    return scaled, 2.0
