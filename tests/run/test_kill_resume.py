@@ -20,12 +20,25 @@ from equilibria.sim.store.verify import verify_run
 KILLS = 20
 SCENARIOS: dict[str, tuple[str, tuple[str, ...]]] = {
     "toy": ("toy.yaml", ()),
+    "extensive": ("quickstart", ("run.budget=6000", "run.checkpoint_every=450", "tables.0.every=300")),
+    "population": (
+        "wealth_boltzmann",
+        ("game.params.agents=50000", "run.budget=600", "run.checkpoint_every=37", "tables.0.every=5"),
+    ),
+    "contagion": ("contagion_sis", ("run.checkpoint_every=17", "tables.0.every=3")),
+    "mesa": ("mesa_boltzmann", ("run.checkpoint_every=23",)),
+    "schelling": ("schelling_segregation", ("run.checkpoint_every=29", "tables.0.every=7")),
+    "tournament": ("iterated_tournament", ()),
 }
 """Case: scenario (a file of the test or a shipped name) and values for ``--set``."""
 
+IN_EVERY_RUN = ("toy", "extensive", "population")
+CASES = [
+    pytest.param(case, marks=pytest.mark.heavy if case in IN_EVERY_RUN else pytest.mark.slow) for case in SCENARIOS
+]
 
-@pytest.mark.heavy
-@pytest.mark.parametrize("case", sorted(SCENARIOS))
+
+@pytest.mark.parametrize("case", CASES)
 def test_a_killed_run_goes_on_to_the_same_bytes(
     case: str,
     tmp_path: Path,

@@ -310,37 +310,3 @@ def test_a_locked_folder_of_ours_is_refused(call: Call, make_plan: MakePlan, tmp
         code, _, err = call("resume", tmp_path / "r")
     assert code == 4
     assert "another process is writing here" in err
-
-
-ENVIRONMENTS: list[dict[str, str | None]] = [
-    {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "UTC", "POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "2"},
-    {
-        "PYTHONHASHSEED": "4242",
-        "LC_ALL": "de_DE.UTF-8",
-        "LANG": "tr_TR.UTF-8",
-        "TZ": "Pacific/Chatham",
-        "HOME": None,
-        "XDG_CACHE_HOME": None,
-        "POLARS_MAX_THREADS": "2",
-    },
-]
-
-
-@pytest.mark.heavy
-def test_tables_do_not_depend_on_the_environment(
-    cli: Cli,
-    child_environment: Callable[..., dict[str, str]],
-    make_scenario: MakeScenario,
-    tmp_path: Path,
-    table_bytes: TableBytes,
-) -> None:
-    scenario = make_scenario(walkers=1500)
-    found = []
-    for i, changes in enumerate(ENVIRONMENTS):
-        folder = tmp_path / f"place {i}"
-        folder.mkdir()
-        done = cli("run", scenario, "--out", "run", "--threads", i + 1, env=child_environment(**changes), cwd=folder)
-        assert done.returncode == 0, done.stderr
-        found.append((table_bytes(folder / "run"), (folder / "run" / layout.SUMMARY).read_bytes()))
-    assert found[0] == found[1]
-    assert len(found[0][0]) == 9
