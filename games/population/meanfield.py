@@ -7,7 +7,6 @@ probability b and recovers with probability c.
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import brentq
 
 from equilibria.sim.types import IntArray
 
@@ -27,6 +26,8 @@ def endemic_prevalence(degrees: IntArray, infection: float, recovery: float) -> 
     ratio = infection / recovery
     if ratio * float((k * k).sum()) <= float(k.sum()):
         return 0.0
+
+    from scipy.optimize import brentq  # costs 0.4 s to import, and only the certificate needs it
 
     def excess(theta: float) -> float:
         return float((k * (ratio * k / (1 + ratio * k * theta))).sum() / k.sum()) - 1.0
