@@ -19,7 +19,7 @@ from equilibria.sim.types import FloatArray
 _UNIT = "game payoff"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ProfileMetric:
     """A number about the solver's output or current profile."""
 
@@ -87,7 +87,7 @@ def gains(settings: Settings) -> ProfileMetric:
     return ProfileMetric("gains", lambda values, responses: _by_player(responses - values))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AgentFormGain:
     """Largest gain of each player from another action at one infoset; for history-level solvers."""
 

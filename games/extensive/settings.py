@@ -17,10 +17,10 @@ class OpenSpielSettings(Settings):
         description="OpenSpiel game string, for example leduc_poker(players=3); simultaneous games become turn-based",
     )
     recall: Literal["error", "refine", "history"] = Field(
-        "error",
+        default="error",
         description="Infosets that join different own pasts: refuse them, split them by own sequence, or keep them "
         "(history-level solving, no exploitability)",
     )
     max_nodes: int = Field(
-        50_000_000, ge=1, le=1_000_000_000, description="Largest number of histories to walk before giving up"
+        default=50_000_000, ge=1, le=1_000_000_000, description="Largest number of histories to walk before giving up"
     )

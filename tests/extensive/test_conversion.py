@@ -170,7 +170,7 @@ def test_a_cached_game_does_not_get_around_the_node_limit() -> None:
 @pytest.mark.parametrize(("keyword", "value"), [("recall", "history"), ("recall", "no"), ("max_nodes", 0)])
 def test_bad_arguments_are_named(keyword: str, value: object) -> None:
     with pytest.raises(InvalidValue, match=keyword):
-        openspiel("kuhn_poker", **{keyword: value})  # type: ignore[arg-type]
+        openspiel("kuhn_poker", **{keyword: value})
 
 
 def test_other_objects_are_no_games() -> None:

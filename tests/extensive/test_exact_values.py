@@ -121,7 +121,7 @@ def test_a_best_response_earns_its_value(ties: str) -> None:
     game = openspiel("leduc_poker")
     policy = random_policy(game, np.random.default_rng(1))
     for player in range(2):
-        value, profile = best_response(game, policy, player, ties=ties)  # type: ignore[arg-type]
+        value, profile = best_response(game, policy, player, ties=ties)
         assert expected_values(game, profile)[player] == pytest.approx(value, abs=1e-12)
         assert gains(game, profile)[player] == pytest.approx(0.0, abs=1e-12)
 
@@ -163,7 +163,8 @@ def test_kernels_do_the_same_in_plain_python() -> None:
     a, x = game.arrays, random_policy(game, np.random.default_rng(0)).plan()
     compiled, plain = np.zeros(a.sequences), np.zeros(a.sequences)
     kernels.gradient3(a.rowptr, a.col[0], a.col[1], a.val, x, compiled, 0, a.sequences)
-    kernels.gradient3.py_func(a.rowptr, a.col[0], a.col[1], a.val, x, plain, 0, a.sequences)
+    python = kernels.gradient3.py_func  # type: ignore[attr-defined]
+    python(a.rowptr, a.col[0], a.col[1], a.val, x, plain, 0, a.sequences)
     assert (compiled == plain).all()
 
 
@@ -212,7 +213,7 @@ class TestPolicies:
         with pytest.raises(InvalidValue, match=r"player must lie in 0\.\.1"):
             best_response(kuhn, uniform_policy(kuhn), 2)
         with pytest.raises(InvalidValue, match="ties"):
-            best_response(kuhn, uniform_policy(kuhn), 0, ties="last")  # type: ignore[arg-type]
+            best_response(kuhn, uniform_policy(kuhn), 0, ties="last")
         with pytest.raises(InvalidValue, match="tabular policy"):
             BehaviouralPolicy.from_openspiel(kuhn, 3)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyspiel
 import pytest
 
-from equilibria.agents.solvers.regret.methods import CLASSES, RegretMinimiser
+from equilibria.agents.solvers.regret.methods import CLASSES
+from equilibria.agents.solvers.regret.solver import RegretMinimiser
 from equilibria.games.extensive import exploitability, nash_conv, openspiel
 
 GAMES = ("kuhn_poker", "kuhn_poker(players=3)", "leduc_poker", "liars_dice(dice_sides=3)")
 K = 100
 # method, parameters, then @20 and @100 per game; zero_tol on, alternating updates.
 # CFR, CFR+, LCFR and DCFR agree with OpenSpiel's classes, PCFR+ and PDCFR+ with their authors' code.
-TABLE: list[tuple[str, dict[str, float], list[float]]] = [
+TABLE: list[tuple[str, dict[str, Any], list[float]]] = [
     ("cfr", {}, [4.067019775e-2, 8.225977316e-3, 5.507293605e-2, 1.233854139e-2,
                  4.531456534e-1, 9.571635300e-2, 4.231212950e-2, 8.462425900e-3]),
     ("cfr_plus", {}, [1.010897737e-2, 1.194404101e-3, 1.641523465e-2, 9.849978784e-4,
@@ -39,13 +42,13 @@ TABLE: list[tuple[str, dict[str, float], list[float]]] = [
 SHORT = {3.8996e-5, 6.9955e-5, 2.1654e-7, 9.5448e-9, 1.92638e-5, 1.44299e-7}  # printed with fewer digits
 
 
-def make(method: str, name: str, parameters: dict[str, float], budget: int = K) -> RegretMinimiser:
+def make(method: str, name: str, parameters: dict[str, Any], budget: int = K) -> RegretMinimiser:
     return CLASSES[method](openspiel(name), budget=budget, **parameters)
 
 
 @pytest.mark.parametrize("column", range(4), ids=["kuhn2", "kuhn3", "leduc2", "liars_dice3"])
 @pytest.mark.parametrize(("method", "parameters", "values"), TABLE, ids=[f"{m}-{len(p)}" for m, p, _ in TABLE])
-def test_exploitability_is_exact(method: str, parameters: dict[str, float], values: list[float], column: int) -> None:
+def test_exploitability_is_exact(method: str, parameters: dict[str, Any], values: list[float], column: int) -> None:
     solver = make(method, GAMES[column], parameters)
     for iterations, expected in zip((20, 80), values[2 * column : 2 * column + 2], strict=True):
         solver.step(iterations)

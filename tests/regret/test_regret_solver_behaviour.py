@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -140,7 +141,7 @@ class TestBadInput:
         ],
     )
     def test_parameters_out_of_range_are_named(
-        self, kuhn: ExtensiveGame, method: str, parameters: dict[str, float], text: str
+        self, kuhn: ExtensiveGame, method: str, parameters: dict[str, Any], text: str
     ) -> None:
         with pytest.raises(InvalidValue, match=f"{method}: {text}"):
             CLASSES[method](kuhn, budget=10, **parameters)
@@ -182,7 +183,7 @@ class TestBadInput:
         with pytest.raises(Unsupported, match="needs an ExtensiveGame, got str"):
             CFRPlus("kuhn_poker")  # type: ignore[arg-type]
         with pytest.raises(Unsupported, match="HistoryRegretMinimiser"):
-            CFRPlus(openspiel_history("kuhn_poker"))  # type: ignore[arg-type]
+            CFRPlus(openspiel_history("kuhn_poker"))
         with pytest.raises(InvalidValue, match="method 'vad_cfr', this solver has 'cfr_plus'"):
             CFRPlus(kuhn).load(VADCFR(kuhn).save())
         with pytest.raises(InvalidValue, match="saved state has game"):

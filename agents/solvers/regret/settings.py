@@ -18,25 +18,26 @@ class RegretSettings(Settings):
     """What all regret minimisers share."""
 
     alternating: bool = Field(
-        True, description="Update the players one after the other within an iteration; false updates all at once"
+        default=True,
+        description="Update the players one after the other within an iteration; false updates all at once",
     )
     zero_tol: float | None = Field(
-        None,
+        default=None,
         ge=0.0,
         le=1.0,
         description="Instantaneous regrets below it count as zero; default 1e-15 times the payoff range, 0 switches it off",
     )
-    normalise: bool = Field(False, description="Divide payoffs by half their range inside the solver")
+    normalise: bool = Field(default=False, description="Divide payoffs by half their range inside the solver")
 
 
 class _Warm(RegretSettings):
     warm_start: int | None = Field(
-        None,
+        default=None,
         ge=0,
         description="First iteration (0-based) that enters the average; default half the budget, 500 without one [WARM]",
     )
     allow_uniform_average: bool = Field(
-        False, description="Permit a warm start beyond the budget; the average policy then stays uniform"
+        default=False, description="Permit a warm start beyond the budget; the average policy then stays uniform"
     )
 
 
@@ -47,7 +48,7 @@ class CFRSettings(RegretSettings):
 class CFRPlusSettings(RegretSettings):
     """CFR+: clipped regrets, weighted average."""
 
-    gamma: float = Field(1.0, ge=0.0, le=100.0, description="Averaging exponent: policies weigh t**gamma")
+    gamma: float = Field(default=1.0, ge=0.0, le=100.0, description="Averaging exponent: policies weigh t**gamma")
 
 
 class LinearCFRSettings(RegretSettings):
@@ -57,105 +58,119 @@ class LinearCFRSettings(RegretSettings):
 class DCFRSettings(RegretSettings):
     """Discounted CFR."""
 
-    alpha: float = Field(1.5, ge=-100.0, le=100.0, description="Discount exponent of positive regrets")
-    beta: float = Field(0.0, ge=-100.0, le=100.0, description="Discount exponent of negative regrets")
-    gamma: float = Field(2.0, ge=0.0, le=100.0, description="Averaging exponent: policies weigh t**gamma")
-    index_shift: int = Field(0, ge=0, le=1, description="0 discounts with t - 1, as published; 1 with t")
+    alpha: float = Field(default=1.5, ge=-100.0, le=100.0, description="Discount exponent of positive regrets")
+    beta: float = Field(default=0.0, ge=-100.0, le=100.0, description="Discount exponent of negative regrets")
+    gamma: float = Field(default=2.0, ge=0.0, le=100.0, description="Averaging exponent: policies weigh t**gamma")
+    index_shift: int = Field(default=0, ge=0, le=1, description="0 discounts with t - 1, as published; 1 with t")
 
 
 class DCFRPlusSettings(RegretSettings):
     """DCFR+."""
 
-    alpha: float = Field(1.5, ge=-100.0, le=100.0, description="Discount exponent of regrets")
-    gamma: float = Field(4.0, ge=0.0, le=100.0, description="Averaging exponent: policies weigh t**gamma")
+    alpha: float = Field(default=1.5, ge=-100.0, le=100.0, description="Discount exponent of regrets")
+    gamma: float = Field(default=4.0, ge=0.0, le=100.0, description="Averaging exponent: policies weigh t**gamma")
 
 
 class PCFRPlusSettings(RegretSettings):
     """Predictive CFR+."""
 
-    gamma: float = Field(2.0, ge=0.0, le=100.0, description="Averaging exponent: policies weigh t**gamma")
+    gamma: float = Field(default=2.0, ge=0.0, le=100.0, description="Averaging exponent: policies weigh t**gamma")
 
 
 class PDCFRPlusSettings(RegretSettings):
     """Predictive discounted CFR+."""
 
-    alpha: float = Field(2.3, ge=-100.0, le=100.0, description="Discount exponent of regrets")
-    gamma: float = Field(5.0, ge=0.0, le=100.0, description="Averaging exponent: policies weigh t**gamma")
+    alpha: float = Field(default=2.3, ge=-100.0, le=100.0, description="Discount exponent of regrets")
+    gamma: float = Field(default=5.0, ge=0.0, le=100.0, description="Averaging exponent: policies weigh t**gamma")
 
 
 class HSSettings(RegretSettings):
     """Hyperparameter schedules; they need the planned number of iterations."""
 
     gamma: float = Field(
-        30.0, ge=5.0, le=100.0, description="Averaging exponent at the start; falls by 5 over the budget [g]"
+        default=30.0, ge=5.0, le=100.0, description="Averaging exponent at the start; falls by 5 over the budget [g]"
     )
     beyond_budget: Literal["error", "hold"] = Field(
-        "error", description="Iterations beyond the budget: an error, or the last schedule value"
+        default="error", description="Iterations beyond the budget: an error, or the last schedule value"
     )
 
 
 class VADCFRSettings(_Warm):
     """Volatility-adaptive discounted CFR; defaults are the published values."""
 
-    alpha: float = Field(1.5, ge=-100.0, le=100.0, description="Base discount exponent of positive regrets [ALPHA0]")
-    beta: float = Field(-0.1, ge=-100.0, le=100.0, description="Base discount exponent of negative regrets [BETA0]")
-    sensitivity: float = Field(
-        0.5, ge=0.0, le=100.0, description="Effect of volatility on exponents and optimism [SENS]"
+    alpha: float = Field(
+        default=1.5, ge=-100.0, le=100.0, description="Base discount exponent of positive regrets [ALPHA0]"
     )
-    volatility_range: float = Field(2.0, ge=_POSITIVE, le=1e12, description="Regret that counts as volatility 1 [RMAX]")
-    boost: float = Field(1.1, ge=0.0, le=100.0, description="Factor on positive instantaneous regrets [BOOST]")
-    ewma_weight: float = Field(0.1, ge=0.0, le=1.0, description="Weight of the newest regret magnitude [EWMA]")
+    beta: float = Field(
+        default=-0.1, ge=-100.0, le=100.0, description="Base discount exponent of negative regrets [BETA0]"
+    )
+    sensitivity: float = Field(
+        default=0.5, ge=0.0, le=100.0, description="Effect of volatility on exponents and optimism [SENS]"
+    )
+    volatility_range: float = Field(
+        default=2.0, ge=_POSITIVE, le=1e12, description="Regret that counts as volatility 1 [RMAX]"
+    )
+    boost: float = Field(default=1.1, ge=0.0, le=100.0, description="Factor on positive instantaneous regrets [BOOST]")
+    ewma_weight: float = Field(default=0.1, ge=0.0, le=1.0, description="Weight of the newest regret magnitude [EWMA]")
     ewma_scope: Literal["infoset", "global"] = Field(
-        "infoset", description="One moving average per infoset, or one for all (depends on the visiting order)"
+        default="infoset", description="One moving average per infoset, or one for all (depends on the visiting order)"
     )
     regret_floor: float | None = Field(
-        -20.0, le=0.0, ge=-1e300, description="Lower bound of cumulative regrets, null for none [RCAP]"
+        default=-20.0, le=0.0, ge=-1e300, description="Lower bound of cumulative regrets, null for none [RCAP]"
     )
-    optimism: float = Field(1.0, ge=0.0, le=100.0, description="Weight of the predicted regret at the start [OPT0]")
+    optimism: float = Field(
+        default=1.0, ge=0.0, le=100.0, description="Weight of the predicted regret at the start [OPT0]"
+    )
     optimism_decay: float = Field(
-        100.0, ge=_POSITIVE, le=1e12, description="Iterations after which optimism has halved [OPTDEC]"
+        default=100.0, ge=_POSITIVE, le=1e12, description="Iterations after which optimism has halved [OPTDEC]"
     )
-    exponent: float = Field(1.5, ge=0.01, le=20.0, description="Exponent of projected positive regrets [EXPO]")
-    gamma: float = Field(2.0, ge=0.0, le=20.0, description="Base averaging exponent [GAMMA0]")
-    gamma_max: float = Field(4.0, ge=0.0, le=20.0, description="Largest averaging exponent [GAMMAMAX]")
-    gamma_sensitivity: float = Field(1.5, ge=0.0, le=20.0, description="Effect of volatility on averaging [GAMMASENS]")
-    stability_exponent: float = Field(1.5, ge=0.0, le=20.0, description="Damping of volatile iterations [STAB]")
+    exponent: float = Field(default=1.5, ge=0.01, le=20.0, description="Exponent of projected positive regrets [EXPO]")
+    gamma: float = Field(default=2.0, ge=0.0, le=20.0, description="Base averaging exponent [GAMMA0]")
+    gamma_max: float = Field(default=4.0, ge=0.0, le=20.0, description="Largest averaging exponent [GAMMAMAX]")
+    gamma_sensitivity: float = Field(
+        default=1.5, ge=0.0, le=20.0, description="Effect of volatility on averaging [GAMMASENS]"
+    )
+    stability_exponent: float = Field(default=1.5, ge=0.0, le=20.0, description="Damping of volatile iterations [STAB]")
     magnitude_exponent: float = Field(
-        0.5, ge=0.0, le=20.0, description="Weight of large regrets in the average [MAGEXP]"
+        default=0.5, ge=0.0, le=20.0, description="Weight of large regrets in the average [MAGEXP]"
     )
     weighting: Literal["adaptive", "plain"] = Field(
-        "adaptive", description="Averaging weights as published, or t**gamma only (for ablations)"
+        default="adaptive", description="Averaging weights as published, or t**gamma only (for ablations)"
     )
-    volatile: bool = Field(True, description="false fixes the volatility to 0 (for ablations)")
+    volatile: bool = Field(default=True, description="false fixes the volatility to 0 (for ablations)")
 
 
 class WOPCFRSettings(_Warm):
     """Warm-started optimistic predictive CFR, as a row of the rule table."""
 
-    gamma: float = Field(2.0, ge=0.0, le=100.0, description="Averaging exponent: policies weigh t**gamma [GAMMA]")
-    optimism: float = Field(1.0, ge=0.0, le=100.0, description="Weight of the predicted regret [OPT]")
-    exponent: float = Field(
-        1.5, ge=0.01, le=20.0, description="Exponent of projected regrets; 1 is the literal reading [EXPO]"
+    gamma: float = Field(
+        default=2.0, ge=0.0, le=100.0, description="Averaging exponent: policies weigh t**gamma [GAMMA]"
     )
-    clip: bool = Field(True, description="Clip cumulative regrets at zero")
+    optimism: float = Field(default=1.0, ge=0.0, le=100.0, description="Weight of the predicted regret [OPT]")
+    exponent: float = Field(
+        default=1.5, ge=0.01, le=20.0, description="Exponent of projected regrets; 1 is the literal reading [EXPO]"
+    )
+    clip: bool = Field(default=True, description="Clip cumulative regrets at zero")
     alpha: float | None = Field(
-        None, ge=-100.0, le=100.0, description="Discount exponent of positive regrets, null for none"
+        default=None, ge=-100.0, le=100.0, description="Discount exponent of positive regrets, null for none"
     )
     beta: float | None = Field(
-        None, ge=-100.0, le=100.0, description="Discount exponent of negative regrets, null for none"
+        default=None, ge=-100.0, le=100.0, description="Discount exponent of negative regrets, null for none"
     )
-    boost: float = Field(1.0, ge=0.0, le=100.0, description="Factor on positive instantaneous regrets")
+    boost: float = Field(default=1.0, ge=0.0, le=100.0, description="Factor on positive instantaneous regrets")
     optimism_decay: float | None = Field(
-        None, ge=_POSITIVE, le=1e12, description="Iterations after which optimism has halved, null for never"
+        default=None, ge=_POSITIVE, le=1e12, description="Iterations after which optimism has halved, null for never"
     )
-    project_discount: bool = Field(False, description="Discount the cumulative regret once more in the prediction")
+    project_discount: bool = Field(
+        default=False, description="Discount the cumulative regret once more in the prediction"
+    )
 
 
 class AODCFRSettings(RegretSettings):
     """Asymmetric optimistic discounted CFR."""
 
     ramp: float = Field(
-        500.0, ge=1.0, le=1e12, description="Iterations over which the exponents move to their final values"
+        default=500.0, ge=1.0, le=1e12, description="Iterations over which the exponents move to their final values"
     )
 
 
