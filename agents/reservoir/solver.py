@@ -152,12 +152,11 @@ class BodyReservoir:
 
     def save(self) -> State:
         """Return everything needed to go on bit-identically (bodies are made from the seed again)."""
-        return State(
-            {
-                "x": self._x, "mean": self._mean, "memory": self._memory,
-                "actions": self.actions, "receptivity": self.receptivity, "states": self.states,
-            }
-        )  # fmt: skip
+        arrays = {
+            "x": self._x, "mean": self._mean, "memory": self._memory,
+            "actions": self.actions, "receptivity": self.receptivity, "states": self.states,
+        }  # fmt: skip
+        return State({name: array.copy() for name, array in arrays.items()})
 
     def load(self, state: State) -> None:
         """Restore a state made by ``save``."""

@@ -78,7 +78,10 @@ def _as_json(plugin: Plugin) -> dict[str, Any]:
         "summary": plugin.summary,
         "reference": plugin.reference,
         "engines": list(plugin.engines),
+        "forms": list(plugin.forms),
         "requires": plugin.requires,
+        "unit": plugin.unit,
+        "direction": plugin.direction,
         "parameters": [asdict(p) for p in parameters(plugin.settings)],
         "scenario": snippet(plugin),
     }
@@ -94,6 +97,7 @@ def _print(plugin: Plugin) -> None:
     facts = [("source", plugin.reference), ("engines", ", ".join(plugin.engines) or "every engine")]
     if plugin.kind == "engine":
         facts = facts[:1]
+    facts += [("form of game", ", ".join(plugin.forms)), ("unit", plugin.unit), ("better", _better(plugin))]
     facts += [("needs the extra", plugin.requires), ("provided by", f"{owner} {version}"), ("builds", plugin.target)]
     for label, text in facts:
         if text:
@@ -105,6 +109,10 @@ def _print(plugin: Plugin) -> None:
     else:
         typer.echo("no parameters")
     typer.echo(f"\nin a scenario:\n\n{snippet(plugin)}")
+
+
+def _better(plugin: Plugin) -> str:
+    return plugin.direction if plugin.direction in ("lower", "higher") else ""
 
 
 def snippet(plugin: Plugin) -> str:

@@ -133,7 +133,8 @@ class PreferenceSolver:
     def save(self) -> State:
         """Return everything needed to go on bit-identically."""
         return State(
-            {"logits": self._logits, "total": self._total}, {"iteration": self._iteration, "solver": self.name}
+            {"logits": self._logits.copy(), "total": self._total.copy()},
+            {"iteration": self._iteration, "solver": self.name},
         )
 
     def load(self, state: State) -> None:
