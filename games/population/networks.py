@@ -67,7 +67,9 @@ def build_network(settings: GraphSettings, seeds: SeedTree) -> Network:
     known = generators()
     if settings.generator not in known:
         alike = [name for name in known if settings.generator in name] if len(settings.generator) > 2 else []
-        hint = f"did you mean {' or '.join(alike[:5])}?" if alike else did_you_mean(settings.generator, known)
+        hint = (
+            f"did you mean {' or '.join(map(repr, alike[:5]))}?" if alike else did_you_mean(settings.generator, known)
+        )
         raise UnknownName(f"game.params.graph.generator: networkx has no generator {settings.generator!r}; {hint}")
     function = known[settings.generator]
     accepted = inspect.signature(function).parameters

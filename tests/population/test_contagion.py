@@ -234,7 +234,7 @@ def test_directed_and_parallel_edges_become_one_link() -> None:
     ("generator", "params", "error", "words"),
     [
         ("barabasi_albert_grap", {"n": 10, "m": 2}, UnknownName, "did you mean 'barabasi_albert_graph'"),
-        ("barabasi", {"n": 10, "m": 2}, UnknownName, "did you mean barabasi_albert_graph"),
+        ("barabasi", {"n": 10, "m": 2}, UnknownName, "did you mean 'barabasi_albert_graph'"),
         ("read_gml", {"path": 1}, UnknownName, "no generator"),
         ("barabasi_albert_graph", {"n": 10}, InvalidValue, "its parameters are n, m"),
         ("barabasi_albert_graph", {"n": 2, "m": 5}, InvalidValue, "failed"),
