@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from equilibria.sim.lazy import exports
 
 _PUBLIC: dict[str, str] = {
     "MCCFR": "equilibria.agents.solvers.regret.mccfr:MCCFR",
@@ -28,10 +27,4 @@ _PUBLIC: dict[str, str] = {
 }
 
 __all__ = sorted(_PUBLIC)  # noqa: PLE0605 - a sorted list of literal names
-
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        module, _, attribute = _PUBLIC[name].partition(":")
-        return getattr(importlib.import_module(module), attribute)
-    raise AttributeError(f"module 'equilibria.agents' has no attribute {name!r}")
+__getattr__ = exports("equilibria.agents", _PUBLIC)

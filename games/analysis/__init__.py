@@ -9,10 +9,8 @@ Everything here is a function of arrays; names are resolved on first use::
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from equilibria.sim.lazy import exports
 
-_HERE = "equilibria.games.analysis"
 _PUBLIC: dict[str, str] = {
     "AlphaRank": "alpharank",
     "alpha_rank": "alpharank",
@@ -41,9 +39,4 @@ _PUBLIC: dict[str, str] = {
 }
 
 __all__ = sorted(_PUBLIC)  # noqa: PLE0605
-
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(f"{_HERE}.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module {_HERE!r} has no attribute {name!r}")
+__getattr__ = exports("equilibria.games.analysis", _PUBLIC)

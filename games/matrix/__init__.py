@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from equilibria.sim.lazy import exports
 
-_HERE = "equilibria.games.matrix"
 _PUBLIC: dict[str, str] = {
     "TeamGame": "team",
     "TeamMixture": "team",
@@ -22,9 +20,4 @@ _PUBLIC: dict[str, str] = {
 }
 
 __all__ = sorted(_PUBLIC)  # noqa: PLE0605
-
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(f"{_HERE}.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module {_HERE!r} has no attribute {name!r}")
+__getattr__ = exports("equilibria.games.matrix", _PUBLIC)

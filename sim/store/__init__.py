@@ -5,10 +5,9 @@ Readers use ``open_run``, ``open_sweep`` and ``find_runs``; ``layout`` names the
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from equilibria.sim.lazy import exports
 
-_PUBLIC = {
+_PUBLIC: dict[str, str] = {
     "BrokenRun": "equilibria.sim.store.reader:BrokenRun",
     "Run": "equilibria.sim.store.reader:Run",
     "Sweep": "equilibria.sim.store.reader:Sweep",
@@ -19,10 +18,4 @@ _PUBLIC = {
 }
 
 __all__ = ["BrokenRun", "Run", "Sweep", "find_runs", "open_any", "open_run", "open_sweep"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        module, _, attribute = _PUBLIC[name].partition(":")
-        return getattr(importlib.import_module(module), attribute)
-    raise AttributeError(f"module 'equilibria.sim.store' has no attribute {name!r}")
+__getattr__ = exports("equilibria.sim.store", _PUBLIC)

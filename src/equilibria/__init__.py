@@ -29,7 +29,7 @@ _PUBLIC = {
 }
 _SUBPACKAGES = ("agents", "dashboards", "games", "mechanisms", "sim")
 
-__all__ = ["__version__", *sorted(_PUBLIC), *_SUBPACKAGES]
+__all__ = ["__version__", *sorted(_PUBLIC), *_SUBPACKAGES]  # noqa: PLE0604 - names of the table above
 
 
 def __getattr__(name: str) -> Any:

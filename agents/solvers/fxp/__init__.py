@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from equilibria.sim.lazy import exports
 
-_HERE = "equilibria.agents.solvers.fxp"
-_PUBLIC = {
+_PUBLIC: dict[str, str] = {
     "FXP": "cross_play",
     "TeamPSRO": "population",
     "TeamODO": "population",
@@ -15,9 +13,4 @@ _PUBLIC = {
 }
 
 __all__ = sorted(_PUBLIC)  # noqa: PLE0605
-
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(f"{_HERE}.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module {_HERE!r} has no attribute {name!r}")
+__getattr__ = exports("equilibria.agents.solvers.fxp", _PUBLIC)

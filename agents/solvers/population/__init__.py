@@ -5,29 +5,21 @@ Public names are resolved on first use, so importing this package compiles and l
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from equilibria.sim.lazy import exports
 
-_PACKAGE = "equilibria.agents.solvers.population"
 _PUBLIC: dict[str, str] = {
-    "PSRO": f"{_PACKAGE}.psro:PSRO",
-    "PSROSettings": f"{_PACKAGE}.settings:PSROSettings",
-    "DenseMetaGame": f"{_PACKAGE}.meta_game:DenseMetaGame",
-    "PlanMetaGame": f"{_PACKAGE}.plan_game:PlanMetaGame",
-    "MetaStrategy": f"{_PACKAGE}.meta_game:MetaStrategy",
-    "META_SOLVERS": f"{_PACKAGE}.meta_solvers.registry:META_SOLVERS",
-    "meta_solver": f"{_PACKAGE}.meta_solvers.registry:meta_solver",
-    "solve_meta_game": f"{_PACKAGE}.meta_solvers.registry:solve_meta_game",
-    "OracleRequest": f"{_PACKAGE}.oracle:OracleRequest",
-    "ExactOracle": f"{_PACKAGE}.oracle:ExactOracle",
-    "verify_symmetric": f"{_PACKAGE}.symmetric:verify_symmetric",
+    "PSRO": "equilibria.agents.solvers.population.psro:PSRO",
+    "PSROSettings": "equilibria.agents.solvers.population.settings:PSROSettings",
+    "DenseMetaGame": "equilibria.agents.solvers.population.meta_game:DenseMetaGame",
+    "PlanMetaGame": "equilibria.agents.solvers.population.plan_game:PlanMetaGame",
+    "MetaStrategy": "equilibria.agents.solvers.population.meta_game:MetaStrategy",
+    "META_SOLVERS": "equilibria.agents.solvers.population.meta_solvers.registry:META_SOLVERS",
+    "meta_solver": "equilibria.agents.solvers.population.meta_solvers.registry:meta_solver",
+    "solve_meta_game": "equilibria.agents.solvers.population.meta_solvers.registry:solve_meta_game",
+    "OracleRequest": "equilibria.agents.solvers.population.oracle:OracleRequest",
+    "ExactOracle": "equilibria.agents.solvers.population.oracle:ExactOracle",
+    "verify_symmetric": "equilibria.agents.solvers.population.symmetric:verify_symmetric",
 }
 
 __all__ = sorted(_PUBLIC)  # noqa: PLE0605
-
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        module, _, attribute = _PUBLIC[name].partition(":")
-        return getattr(importlib.import_module(module), attribute)
-    raise AttributeError(f"module {_PACKAGE!r} has no attribute {name!r}")
+__getattr__ = exports("equilibria.agents.solvers.population", _PUBLIC)

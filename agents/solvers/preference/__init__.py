@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from equilibria.sim.lazy import exports
 
-_HERE = "equilibria.agents.solvers.preference"
-_PUBLIC = {"PreferenceSolver": "solver", "inpo_fixed_point": "updates"}
+_PUBLIC: dict[str, str] = {"PreferenceSolver": "solver", "inpo_fixed_point": "updates"}
 
 __all__ = sorted(_PUBLIC)  # noqa: PLE0605
-
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(f"{_HERE}.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module {_HERE!r} has no attribute {name!r}")
+__getattr__ = exports("equilibria.agents.solvers.preference", _PUBLIC)
