@@ -80,19 +80,18 @@ def _single_passes(solver: MCCFR, seed: int) -> FloatArray:
     return result
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("average", ["simple", "full"])
-def test_external_sampling_solves_kuhn(kuhn: ExtensiveGame, seed: int, average: str) -> None:
-    settings = MCCFRSettings.model_validate({"average": average})
-    solver = MCCFR.from_settings(kuhn, settings, SeedTree(seed))
-    solver.step(20_000)
-    assert nash_conv(kuhn, solver.average_policy()) < 0.02
-
-
-def test_external_sampling_without_baselines_solves_kuhn(kuhn: ExtensiveGame) -> None:
-    solver = MCCFR(kuhn, seeds=SeedTree(2), baseline="none")
-    solver.step(20_000)
-    assert nash_conv(kuhn, solver.average_policy()) < 0.02
+@pytest.mark.parametrize(
+    "options", [{}, {"average": "full"}, {"linear": True}, {"baseline": "none"}, {"baseline": "infoset"}]
+)
+def test_external_sampling_solves_kuhn(kuhn: ExtensiveGame, options: dict[str, object]) -> None:
+    settings, found = MCCFRSettings.model_validate(options), []
+    for seed in range(8):
+        solver = MCCFR.from_settings(kuhn, settings, SeedTree(seed))
+        solver.step(20_000)
+        found.append(nash_conv(kuhn, solver.average_policy()))
+    # one seed in 20 to 50 ends above 0.02; the mean of 8 seeds scatters by 0.002 around 0.012
+    assert np.mean(found) < 0.02
+    assert np.max(found) < 0.03
 
 
 @pytest.mark.parametrize("baseline", ["none", "history"])

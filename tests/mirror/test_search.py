@@ -101,7 +101,7 @@ def test_sampled_search_converges_like_one_over_root_n(kuhn: ExtensiveGame) -> N
     assert 6.0 < error[100] / error[10_000] < 16.0
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(10))
 def test_ten_particles_with_a_hundred_rollouts_come_within_five_percent(kuhn: ExtensiveGame, seed: int) -> None:
     solver = MMDS(kuhn, eta=0.5, particles=10, rollouts=100, seeds=SeedTree(seed))
     solver.step(1)
@@ -117,6 +117,21 @@ def test_beliefs_follow_bayes(kuhn: ExtensiveGame) -> None:
     drawn = tree.rejection(kuhn.index[1, "1b"], policy.probs, 2000, np.random.default_rng(2), max_tries=100_000)
     share = float(np.mean(drawn == histories[0]))
     assert share == pytest.approx(float(probabilities[0]), abs=4 * 0.5 / np.sqrt(2000))
+
+
+def test_particles_are_drawn_systematically_and_without_bias() -> None:
+    from equilibria.agents.solvers.search import kernels
+
+    members, weights = np.array([3, 5, 7, 9], dtype=np.uint32), np.zeros(10)
+    weights[[3, 5, 9]] = 0.2, 0.5, 0.3
+    drawn = np.zeros(7, dtype=np.uint32)
+    total = np.zeros(10)
+    for draw in np.linspace(0.0, 1.0, 2000, endpoint=False):
+        kernels.sample_histories(members, weights, 1.0, draw, drawn)
+        counts = np.bincount(drawn, minlength=10)
+        assert np.abs(counts - 7 * weights).max() < 1.0
+        total += counts
+    np.testing.assert_allclose(total / total.sum(), weights, atol=1e-3)
 
 
 @pytest.mark.parametrize("belief", ["exact", "rejection"])

@@ -141,7 +141,10 @@ def _particles(
     histories, probabilities = tree.belief(infoset, blueprint.probs)
     if not probabilities.any():
         return np.zeros(0, dtype=np.uint32)
-    return np.asarray(rng.choice(histories, size=count, p=probabilities), dtype=np.uint32)
+    weights, drawn = np.zeros(tree.histories.nodes), np.zeros(count, dtype=np.uint32)
+    weights[histories] = probabilities
+    kernels.sample_histories(histories, weights, 1.0, rng.random(), drawn)
+    return drawn
 
 
 def _estimate(
