@@ -25,7 +25,10 @@ SCENARIOS: dict[str, tuple[str, tuple[str, ...]]] = {
         "wealth_boltzmann",
         ("game.params.agents=50000", "run.budget=600", "run.checkpoint_every=37", "tables.0.every=5"),
     ),
-    "contagion": ("contagion_sis", ("run.checkpoint_every=17", "tables.0.every=3")),
+    "contagion": (
+        "contagion_sis",
+        ("game.params.graph.params.n=5000", "run.budget=1500", "run.checkpoint_every=47", "tables.0.every=3"),
+    ),
     "mesa": ("mesa_boltzmann", ("run.checkpoint_every=23",)),
     "schelling": ("schelling_segregation", ("run.checkpoint_every=29", "tables.0.every=7")),
     "tournament": ("iterated_tournament", ()),
