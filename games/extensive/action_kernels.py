@@ -25,7 +25,11 @@ def payoff_and_mass(players, rowptr, col, val, cval, x, low, high, g, c):  # typ
     for s in range(low, high):
         begin, end = rowptr[s], rowptr[s + np.uint32(1)]
         payoff, mass = 0.0, 0.0
-        if players == 2:
+        if players == 1:
+            for k in range(begin, end):
+                payoff += val[k]
+                mass += cval[k]
+        elif players == 2:
             for k in range(begin, end):
                 w = x[col[np.uint32(0), k]]
                 payoff += val[k] * w

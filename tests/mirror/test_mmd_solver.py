@@ -12,10 +12,14 @@ from equilibria.agents.solvers.mirror.simplex import mmd_step
 from equilibria.agents.solvers.mirror.solver import MMD
 from equilibria.games.extensive.action_values import action_values
 from equilibria.games.extensive.arrays import ExtensiveGame
+from equilibria.games.extensive.matrix import matrix_game
 from equilibria.games.extensive.policy import BehaviouralPolicy, random_policy, uniform_policy
+from equilibria.games.extensive.random_games import random_game
 from equilibria.games.extensive.spiel import openspiel
+from equilibria.games.extensive.values import exploitability
 from equilibria.sim.contract import Solver, State
 from equilibria.sim.errors import InvalidValue, NotConverged, NumericalError, Unsupported
+from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import FloatArray
 
 
@@ -122,8 +126,6 @@ def test_entropy_objectives_have_their_own_fixed_points(kuhn: ExtensiveGame) -> 
 
 def test_minimaxent_equilibrium_is_the_dilated_one_with_reach_weights() -> None:
     """With entropy in the values of both players, one-shot games coincide with the sequence form."""
-    from equilibria.games.extensive.matrix import matrix_game
-
     game = matrix_game([[0.0, -1.0, 2.0], [1.0, 0.0, -1.0]])
     solvers = [MMD(game, form=form, schedule="constant", alpha=0.3, floor=0.0) for form in ("behavioural", "sequence")]
     for solver in solvers:
@@ -205,3 +207,22 @@ def test_saved_state_of_another_game_is_refused(kuhn: ExtensiveGame) -> None:
     other = MMD(openspiel("leduc_poker"))
     with pytest.raises(InvalidValue, match="the game has 26 sequences"):
         MMD(kuhn).load(other.save())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_player_games_are_optimised(seed: int) -> None:
+    game = random_game(SeedTree(seed), players=1, depth=5, chance=0.5)
+    solver = MMD(game, schedule="annealing", alpha=0.1, eta=5.0)
+    solver.step(20_000)
+    assert exploitability(game, solver.policy()) < 0.01
+
+
+def test_payoff_shifts_change_nothing_and_scales_scale_the_temperature() -> None:
+    payoffs = np.random.default_rng(0).normal(size=(2, 3, 3))
+    policies = []
+    for table, alpha, eta in ((payoffs, 0.5, 0.05), (payoffs + 7.0, 0.5, 0.05), (4.0 * payoffs, 2.0, 0.0125)):
+        solver = MMD(matrix_game(table), schedule="constant", alpha=alpha, eta=eta, floor=0.0)
+        solver.step(2000)
+        policies.append(solver.policy().probs)
+    np.testing.assert_allclose(policies[1], policies[0], rtol=1e-11)
+    np.testing.assert_allclose(policies[2], policies[0], rtol=1e-11)

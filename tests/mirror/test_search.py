@@ -9,11 +9,12 @@ from equilibria.agents.solvers.search.beliefs import SearchTree
 from equilibria.agents.solvers.search.decision import search
 from equilibria.agents.solvers.search.solver import MDS, MMDS
 from equilibria.games.extensive.arrays import ExtensiveGame
+from equilibria.games.extensive.lp import sequence_form_lp
 from equilibria.games.extensive.policy import BehaviouralPolicy, random_policy, uniform_policy
 from equilibria.games.extensive.spiel import openspiel
 from equilibria.games.extensive.values import expected_values, exploitability
 from equilibria.sim.contract import Solver
-from equilibria.sim.errors import InvalidValue
+from equilibria.sim.errors import InvalidValue, NumericalError
 from equilibria.sim.seeds import SeedTree
 
 
@@ -208,3 +209,16 @@ def test_repeated_magnetic_search_is_magnetic_mirror_descent(kuhn: ExtensiveGame
     learner.step(500)
     # the learner keeps probabilities, the searcher their logarithms: equal up to rounding
     np.testing.assert_allclose(searcher.policy().probs, learner.policy().probs, rtol=1e-11)
+
+
+def test_overflow_is_a_named_error(kuhn: ExtensiveGame) -> None:
+    with pytest.raises(NumericalError, match="policy became nan"):
+        MMDS(kuhn, eta=1e308, alpha=0.0, floor=0.0).step(3)
+
+
+def test_blueprints_with_zeros_are_searched_from(kuhn: ExtensiveGame) -> None:
+    nash = sequence_form_lp(kuhn).policy
+    solver = MMDS(kuhn, blueprint=nash, eta=0.1)
+    solver.step(1)
+    assert np.isfinite(solver.policy().probs).all()
+    assert exploitability(kuhn, solver.policy()) < 0.05

@@ -10,6 +10,7 @@ planning, ICLR.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from equilibria.games.extensive.policy import BehaviouralPolicy, uniform_policy
 from equilibria.games.extensive.values import expected_values, exploitability
 from equilibria.sim.certificate import Certificate
 from equilibria.sim.contract import State
-from equilibria.sim.errors import InvalidValue
+from equilibria.sim.errors import InvalidValue, NumericalError
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import FloatArray
 
@@ -88,6 +89,8 @@ class MMDS(PolicyTables):
             q = self.action_values()
             mirror.move_all(a.first, a.nact, self._logpol, magnet, q, self._probs, self.eta, self.alpha, self.floor)
             self._iteration += 1
+        if not np.all(np.isfinite(self._probs)):
+            raise NumericalError("policy", math.nan, step=self._iteration, where="search; use a smaller eta")
 
     def action_values(self) -> FloatArray:
         """Return the action values [S] the next step will use, exact or sampled; 0 where nobody can get to."""
