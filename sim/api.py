@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,8 @@ def run(
         ScenarioError: If the scenario is invalid.
         RunStoreError: If ``out`` cannot be used.
         EquilibriaError: What the run raised; its directory has status ``failed``.
+        KeyboardInterrupt: After SIGINT, state saved; ``equilibria resume`` goes on.
+        SystemExit: After SIGTERM, state saved, with exit code 143.
 
     Example:
         >>> run("quickstart", out="runs/demo").certificate["sentence"]  # doctest: +SKIP
@@ -50,6 +53,10 @@ def run(
     else:
         plan = scenario
     outcome = start_run(plan, Path(out) if out is not None else default_out(plan), progress=progress)
+    if outcome.signal == signal.SIGINT:
+        raise KeyboardInterrupt(f"interrupted at unit {outcome.unit}, state saved in {outcome.path}")
+    if outcome.signal:
+        raise SystemExit(outcome.exit_code)
     return open_run(outcome.path)
 
 

@@ -13,6 +13,7 @@ Cost: a few microseconds per call of ``advance``.
 
 from __future__ import annotations
 
+import operator
 import sys
 import time
 import traceback
@@ -20,7 +21,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, SupportsIndex
 
 from equilibria.sim.certificate import Certificate
 from equilibria.sim.contract import Engine
@@ -237,9 +238,7 @@ class _Drive:
         stop = min(budget, (self._unit // every + 1) * every)
         while self._unit < budget and not self._finished and not signals.received:
             wanted = min(chunk, stop - self._unit)
-            done = engine.advance(wanted, recorder)
-            if not 0 <= done <= wanted:
-                raise PluginError(f"engine returned {done!r} units from advance({wanted})")
+            done = _units(engine.advance(wanted, recorder), wanted)
             self._unit += done
             recorder.mark(self._unit)
             if done == 0:
@@ -269,8 +268,7 @@ class _Drive:
         """Draw progress; about once per second also the heartbeat and the last values."""
         values = self._recorder.last_values()
         if self._progress.enabled:
-            first = next(iter(values.items()), None)
-            self._progress.update(self._unit, f"{first[0][0]} {first[1][1]:.4g}" if first else "")
+            self._progress.update(self._unit, _headline(self._plan.resolved, values))
         if now - self._last_beat < HEARTBEAT_SECONDS:
             return
         self._last_beat = now
@@ -339,6 +337,22 @@ class _Drive:
             self._directory.write_status("failed", self._unit)
         with suppress(StorageFailed):
             self._directory.log("failed", **record, traceback=trace)
+
+
+def _headline(resolved: Any, values: dict[tuple[str, str], tuple[int, float]]) -> str:
+    """Return the last value of the scenario's first metric, or of any when that has none."""
+    listed = [entry["use"] for entry in resolved.get("metrics", [])]
+    for name in [*listed, *(series[0] for series in values)]:
+        if (name, "") in values:
+            return f"{name} {values[name, ''][1]:.4g}"
+    return ""
+
+
+def _units(done: object, wanted: int) -> int:
+    """Check what ``advance`` returned; numpy's integers become Python's (they are no JSON)."""
+    if isinstance(done, SupportsIndex) and 0 <= (count := operator.index(done)) <= wanted:
+        return count
+    raise PluginError(f"engine returned {done!r} units from advance({wanted}), expected an integer in 0..{wanted}")
 
 
 def _next_chunk(chunk: int, wanted: int, seconds: float) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -142,10 +143,15 @@ def test_a_failing_certificate_leaves_a_run_that_can_be_resumed(tmp_path: Path, 
     assert units(run.path) == list(range(301))
 
 
-@pytest.mark.parametrize("answer", [-1, 10**9, 2.5])
+@pytest.mark.parametrize("answer", [-1, 10**9, 0.5, None])
 def test_an_engine_that_miscounts_is_named(tmp_path: Path, make_plan: MakePlan, answer: Any) -> None:
     with pytest.raises(PluginError, match=r"engine returned .* units from advance"):
         start_run(Altered(make_plan(), lambda advance, n, out: answer), tmp_path / "a")
+
+
+def test_an_engine_may_count_with_numpy_integers(tmp_path: Path, make_plan: MakePlan) -> None:
+    start_run(Altered(make_plan(), lambda advance, n, out: np.int64(advance(n, out))), tmp_path / "a")
+    assert open_run(tmp_path / "a").unit == 300
 
 
 def test_a_failing_build_leaves_no_directory(tmp_path: Path, make_plan: MakePlan) -> None:
@@ -301,6 +307,20 @@ def test_a_run_whose_process_died_can_be_marked_failed(tmp_path: Path, make_plan
     run = open_run(tmp_path / "a")
     assert (run.state, run.error) == ("failed", {"class": "SolverError", "message": "gone", "unit": 0})
     assert resume_run(tmp_path / "a", make_plan()).status == "complete"
+
+
+@pytest.mark.parametrize(("number", "end"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_the_library_saves_and_raises_when_interrupted(
+    tmp_path: Path, make_plan: MakePlan, number: signal.Signals, end: type[BaseException]
+) -> None:
+    def interrupting(advance: Callable[[int, Recorder], int], n: int, out: Recorder) -> int:
+        os.kill(os.getpid(), number)
+        return advance(n, out)
+
+    plan: Any = Altered(make_plan(), interrupting)
+    with pytest.raises(end):
+        run_scenario(plan, tmp_path / "a")
+    assert open_run(tmp_path / "a").state == "interrupted"
 
 
 def test_the_library_runs_a_scenario_file(
