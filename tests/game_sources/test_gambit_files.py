@@ -199,3 +199,35 @@ def test_random_damage_gives_named_errors_only() -> None:
         except GameError:
             broken += 1
     assert 1000 < broken < 1500
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_openspiel_reads_our_files_as_the_same_game(seed: int, tmp_path: Path) -> None:
+    """OpenSpiel has its own reader of the format: an independent check of what we write and read."""
+    from equilibria.games.extensive.policy import uniform_policy
+    from equilibria.games.extensive.spiel import openspiel
+    from equilibria.games.extensive.values import expected_values, nash_conv
+
+    tree = random_tree(SeedTree(seed), depth=4, chance=0.4, actions=(2, 3))
+    path = tmp_path / "game.efg"
+    write_efg(tree, path)
+    ours, theirs = load_efg(path), openspiel(f"efg_game(filename={path})", cache=False)
+    assert (theirs.nodes, theirs.arrays.infosets) == (ours.nodes, ours.arrays.infosets)
+    for measure in (expected_values, nash_conv):
+        np.testing.assert_allclose(
+            measure(theirs, uniform_policy(theirs)), measure(ours, uniform_policy(ours)), atol=1e-9
+        )
+
+
+def test_openspiel_reads_strategic_files_as_we_do(tmp_path: Path) -> None:
+    from equilibria.games.extensive.policy import uniform_policy
+    from equilibria.games.extensive.spiel import openspiel
+    from equilibria.games.extensive.values import gains
+
+    # OpenSpiel's reader knows the numbers of strategies only, no names
+    rows = np.random.default_rng(5).normal(size=(12, 2)).round(6)
+    path = tmp_path / "game.nfg"
+    body = "\n".join(f"{a} {b}" for a, b in rows)
+    path.write_text(f'NFG 1 R "random" {{ "row" "column" }} {{ 3 4 }}\n\n{body}\n')
+    ours, theirs = load_nfg(path), openspiel(f"nfg_game(filename={path})", cache=False)
+    np.testing.assert_allclose(gains(theirs, uniform_policy(theirs)), gains(ours, uniform_policy(ours)), atol=1e-9)
