@@ -4,8 +4,8 @@ The numbers are regenerated from the shipped sweeps ``vad18`` and ``vad_ablation
 the sweeps and the tables cannot drift apart.  Values above 1e-4 must be met within a factor 1.5,
 smaller ones within 20 (they depend on rounding); below 1e-13 counts as zero.
 
-Three entries are not reproduced and listed in ``CHAOTIC``: unclipped methods on three-player Blotto, where
-iterates do not converge and depend on the last bits; ours end lower.
+Entries in ``CHAOTIC`` are not reproduced because iterates depend on the last bits: DCFR on Liar's Dice 6,
+unclipped methods on three-player Blotto, which do not converge, and one ablation on Blotto; ours end lower.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ REFERENCE: dict[str, list[float]] = {
     "bs22s3": [6.3e-4, 1.4e-6, 1.4e-6, 2.8e-9, 2.8e-9, 0, 0, 0, 0, 0],
     "bs32s3": [5.7e-3, 1.8e-3, 1.6e-3, 2.0e-3, 1.0e-6, 2.8e-10, 8.7e-11, 6.6e-7, 1.0e-8, 1.5e-8],
 }
-CHAOTIC = {("blot5x3", "LCFR"), ("blot5x3", "DCFR")}
+CHAOTIC = {("ld6", "DCFR"), ("blot5x3", "LCFR"), ("blot5x3", "DCFR"), ("blot10", "volatility fixed to 0")}
 ZERO = 1e-13
 
 ABLATION_GAMES = ("kuhn3", "leduc2", "goof5", "goof4r", "ld5", "blot10")
@@ -85,7 +85,7 @@ def test_the_suite_reproduces_the_reference_table(game: int) -> None:
     wrong = []
     for index, (method, value) in enumerate(zip(METHODS, expected, strict=True)):
         measured = final_exploitability(members[index * len(REFERENCE) + game])
-        if not reproduced(measured, value) and (name, method) not in CHAOTIC and measured > value:
+        if not reproduced(measured, value) and (name, method) not in CHAOTIC:
             wrong.append((method, measured, value))
     assert not wrong
 
@@ -97,7 +97,8 @@ def test_the_ablation_table_is_reproduced(variant: int) -> None:
     row = list(ABLATION.values())[variant]
     for game, expected in enumerate(row):
         measured = final_exploitability(members[variant * len(row) + game])
-        assert reproduced(measured, expected), (ABLATION_GAMES[game], measured, expected)
+        key = (ABLATION_GAMES[game], list(ABLATION)[variant])
+        assert key in CHAOTIC or reproduced(measured, expected), (key, measured, expected)
 
 
 LONG = {  # 10,000 iterations: Leduc, Liar's Dice 5, Goofspiel 5

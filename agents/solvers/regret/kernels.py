@@ -43,9 +43,8 @@ V_OPT, V_OPT_DECAY, V_EXPONENT = 7, 8, 9
 V_GAMMA, V_GAMMA_MAX, V_GAMMA_SENS, V_WARM, V_STAB, V_MAG = 10, 11, 12, 13, 14, 15
 V_ADAPTIVE = 16  # 0: plain weights t^GAMMA
 V_GLOBAL = 17  # 1: one moving average for all infosets
-V_VOLATILE = 18  # 0: volatility fixed to zero
-V_ZERO_TOL = 19
-VAD_SIZE = 20
+V_ZERO_TOL = 18
+VAD_SIZE = 19
 
 # Parameters of AOD-CFR (``run_aod``).
 A_RAMP, A_ZERO_TOL = 0, 1
@@ -88,6 +87,9 @@ def local_linear(parent, first, nact, pol, x, R, S, g, ilo, ihi, dpos, dneg, wei
         i -= _U1
         start = np.uint64(first[i])
         end = start + np.uint64(nact[i])
+        if end - start == _U1:  # nothing to choose: no regret, probability one
+            g[parent[i]] += g[start]
+            continue
         value = 0.0
         for s in range(start, end):
             value += pol[s] * g[s]
@@ -134,6 +136,9 @@ def local_powered(  # type: ignore[no-untyped-def]
         i -= _U1
         start = np.uint64(first[i])
         end = start + np.uint64(nact[i])
+        if end - start == _U1:  # nothing to choose: no regret, probability one
+            g[parent[i]] += g[start]
+            continue
         value = 0.0
         for s in range(start, end):
             value += pol[s] * g[s]
@@ -240,7 +245,6 @@ def update_vad(parent, first, nact, pol, x, R, S, g, extra, ilo, ihi, params, k)
     gamma, gamma_max, gamma_sens = params[V_GAMMA], params[V_GAMMA_MAX], params[V_GAMMA_SENS]
     stab, mag, zero = params[V_STAB], params[V_MAG], params[V_ZERO_TOL]
     adaptive, shared = params[V_ADAPTIVE] != 0.0, params[V_GLOBAL] != 0.0
-    volatile = 1.0 if params[V_VOLATILE] != 0.0 else 0.0
     averaging = k >= params[V_WARM]
     optimism0 = params[V_OPT] / (1.0 + k / params[V_OPT_DECAY])
     # t^(a - s) = t^a / t^s: one exponential serves both discounts where neither bound can bind
@@ -254,6 +258,9 @@ def update_vad(parent, first, nact, pol, x, R, S, g, extra, ilo, ihi, params, k)
         i -= _U1
         start = np.uint64(first[i])
         end = start + np.uint64(nact[i])
+        if end - start == _U1:  # nothing to choose: no regret, probability one
+            g[parent[i]] += g[start]
+            continue
         value = 0.0
         for s in range(start, end):
             value += pol[s] * g[s]
@@ -267,7 +274,7 @@ def update_vad(parent, first, nact, pol, x, R, S, g, extra, ilo, ihi, params, k)
         slot = np.uint64(0) if shared else i
         e = m if first_iteration else ewma * m + (1.0 - ewma) * extra[slot]
         extra[slot] = e
-        nu = volatile * min(1.0, e * inverse_rmax)
+        nu = min(1.0, e * inverse_rmax)
         if one_exp:
             scale = math.exp(sens * nu * log_t)
             dpos = top_alpha / (top_alpha + scale)
@@ -281,7 +288,7 @@ def update_vad(parent, first, nact, pol, x, R, S, g, extra, ilo, ihi, params, k)
         if averaging and x[parent[i]] > 0.0:  # own reach zero adds nothing
             weight = plain_weight
             if adaptive:
-                nu_i = volatile * min(1.0, m * inverse_rmax)
+                nu_i = min(1.0, m * inverse_rmax)
                 grow = min(gamma_max, gamma + gamma_sens * nu_i)
                 stability = 1.0 + raised(m, stab)
                 ratio = 1.0 + m * inverse_rmax
@@ -323,6 +330,9 @@ def update_aod(parent, first, nact, pol, x, R, S, g, extra, ilo, ihi, params, k)
         i -= _U1
         start = np.uint64(first[i])
         end = start + np.uint64(nact[i])
+        if end - start == _U1:  # nothing to choose: no regret, probability one
+            g[parent[i]] += g[start]
+            continue
         value = 0.0
         for s in range(start, end):
             value += pol[s] * g[s]

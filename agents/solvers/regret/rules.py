@@ -197,7 +197,6 @@ def _vad_cfr(settings: RegretSettings, budget: int | None) -> Rule:
         k.V_MAG: settings.magnitude_exponent,
         k.V_ADAPTIVE: float(settings.weighting == "adaptive"),
         k.V_GLOBAL: float(settings.ewma_scope == "global"),
-        k.V_VOLATILE: float(settings.volatile),
     }
     params = np.zeros(k.VAD_SIZE)
     for index, value in values.items():

@@ -137,7 +137,6 @@ class VADCFRSettings(_Warm):
     weighting: Literal["adaptive", "plain"] = Field(
         default="adaptive", description="Averaging weights as published, or t**gamma only (for ablations)"
     )
-    volatile: bool = Field(default=True, description="false fixes the volatility to 0 (for ablations)")
 
 
 class WOPCFRSettings(_Warm):
