@@ -24,6 +24,14 @@ _PUBLIC: dict[str, str] = {
     "AODCFR": "equilibria.agents.solvers.regret.methods:AODCFR",
     "HistoryRegretMinimiser": "equilibria.agents.solvers.regret.history_solver:HistoryRegretMinimiser",
     "PSRO": "equilibria.agents.solvers.population.psro:PSRO",
+    "FXP": "equilibria.agents.solvers.fxp.cross_play:FXP",
+    "TeamPSRO": "equilibria.agents.solvers.fxp.population:TeamPSRO",
+    "TeamODO": "equilibria.agents.solvers.fxp.population:TeamODO",
+    "SelfPlay": "equilibria.agents.solvers.fxp.self_play:SelfPlay",
+    "PreferenceSolver": "equilibria.agents.solvers.preference.solver:PreferenceSolver",
+    "Tournament": "equilibria.agents.solvers.tournament.solver:Tournament",
+    "BodyReservoir": "equilibria.agents.reservoir.solver:BodyReservoir",
+    "CoffeePSRO": "equilibria.agents.solvers.coffee.solver:CoffeePSRO",
 }
 
 __all__ = sorted(_PUBLIC)  # noqa: PLE0605 - a sorted list of literal names

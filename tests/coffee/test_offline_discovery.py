@@ -1,0 +1,196 @@
+"""COffeE-PSRO: pessimistic regret, offline data, learned ensembles."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from equilibria.agents.solvers.coffee.baselines import behaviour_cloning
+from equilibria.agents.solvers.coffee.data import OfflineData, generate
+from equilibria.agents.solvers.coffee.ensemble import learn
+from equilibria.agents.solvers.coffee.pessimism import pessimistic_meta_strategy, pessimistic_regret
+from equilibria.agents.solvers.coffee.settings import CoffeeSettings
+from equilibria.agents.solvers.coffee.solver import CoffeePSRO
+from equilibria.games.extensive.policy import uniform_policy
+from equilibria.games.extensive.spiel import openspiel
+from equilibria.games.extensive.values import expected_values, nash_conv
+from equilibria.sim.contract import Solver
+from equilibria.sim.errors import InvalidValue, Unsupported
+from equilibria.sim.seeds import SeedTree
+
+PLAIN = CoffeeSettings(kappa=0, own_penalty=0, strategic_penalty=0, explore=0)
+# coordination on A = (2, 2) or B = (1, 1); A is promising but hardly seen
+ESTIMATE = np.array([[[2, 0.0], [0.2, 1]], [[2, 0.2], [0, 1]]])
+DEVIATION = np.array([[[1.5, 0], [1, 0]], [[1.5, 1], [0, 0]]])
+
+
+def _complete_kuhn(weight: float) -> OfflineData:
+    """Return Kuhn poker with every episode exactly ``weight`` times."""
+    import pyspiel
+
+    game = pyspiel.load_game("kuhn_poker")
+    columns = ("episode", "step", "player", "state", "infostate", "legal", "action", "successor")
+    rows: list[tuple[object, ...]] = []
+    rewards: list[list[float]] = []
+
+    def walk(state: object, past: list[tuple[object, ...]]) -> None:
+        if state.is_terminal():  # type: ignore[attr-defined]
+            rows.extend((len(rewards), i, *r) for i, r in enumerate(past))
+            rewards.append(state.returns())  # type: ignore[attr-defined]
+            return
+        player = state.current_player()  # type: ignore[attr-defined]
+        chance = state.is_chance_node()  # type: ignore[attr-defined]
+        text = "" if chance else state.information_state_string(player)  # type: ignore[attr-defined]
+        for action in state.legal_actions():  # type: ignore[attr-defined]
+            child = state.child(action)  # type: ignore[attr-defined]
+            legal = [] if chance else state.legal_actions()  # type: ignore[attr-defined]
+            row = (-1 if chance else player, state.history_str(), text, legal, action, child.history_str())  # type: ignore[attr-defined]
+            walk(child, [*past, row])
+
+    walk(game.new_initial_state(), [])
+    steps = pl.DataFrame(rows, schema=columns, orient="row", schema_overrides={"legal": pl.List(pl.Int64)})
+    return OfflineData("kuhn_poker", steps, np.array(rewards), np.full(len(rewards), weight))
+
+
+def test_pessimist_takes_the_safe_equilibrium_and_the_optimist_the_better_one() -> None:
+    a, b = (np.array([1.0, 0.0]),) * 2, (np.array([0.0, 1.0]),) * 2
+    low, high = ESTIMATE - DEVIATION, ESTIMATE + DEVIATION
+    assert pessimistic_regret(low, high, a) == pytest.approx((0.7, 0.7))  # (0.2 + 1) - (2 - 1.5)
+    assert pessimistic_regret(low, high, b) == pytest.approx((0.0, 0.0))
+    (x, y), regret = pessimistic_meta_strategy(ESTIMATE, DEVIATION, kappa=1.0)
+    assert (x[1], y[1], regret) == (1, 1, 0)
+    (x, y), regret = pessimistic_meta_strategy(ESTIMATE, DEVIATION, kappa=0.0)
+    assert (x[0], y[0], regret) == (1, 1, 0)
+
+
+def test_pessimistic_regret_is_at_least_the_estimated_one() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        u, s = rng.normal(size=(2, 3, 4)), rng.random((2, 3, 4))
+        sigma = (rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(4)))
+        plain = pessimistic_regret(u, u, sigma)
+        wide = pessimistic_regret(u - 0.5 * s, u + 0.5 * s, sigma)
+        assert all(w >= p - 1e-12 for w, p in zip(wide, plain, strict=True))
+
+
+def test_full_coverage_finds_the_equilibrium_of_the_true_game() -> None:
+    game = openspiel("kuhn_poker")
+    data = _complete_kuhn(1e4)
+    for settings in (PLAIN, CoffeeSettings()):
+        solver = CoffeePSRO(data, settings)
+        solver.step(15)
+        assert nash_conv(game, solver.transferred(game)) < 0.02
+        assert solver.coverage() == 1.0
+
+
+def test_members_agree_on_plentiful_data_and_disagree_on_few() -> None:
+    spread = []
+    for weight in (1.0, 1e4):
+        ensemble = learn(_complete_kuhn(weight), CoffeeSettings(), SeedTree(1))
+        values = [expected_values(g, uniform_policy(g))[0] for g in ensemble.games]
+        spread.append(np.std(values))
+    assert spread[1] < 0.02 < spread[0]
+    # the uniform profile of kuhn poker is worth 1/8 to the first player
+    assert np.mean(values) == pytest.approx(0.125, abs=0.02)
+
+
+def test_bounds_contain_the_estimate_and_old_payoffs_never_change() -> None:
+    solver = CoffeePSRO(generate("kuhn_poker", episodes=300, coverage=0.5), CoffeeSettings())
+    solver.step(3)
+    old = solver.save().arrays["estimate"].copy()
+    assert (solver.save().arrays["deviation"] >= 0).all()  # type: ignore[operator]
+    solver.step(2)
+    np.testing.assert_array_equal(solver.save().arrays["estimate"][:, :4, :4], old)
+
+
+def test_resumed_solver_goes_on_bit_identically() -> None:
+    data = generate("kuhn_poker", episodes=300, coverage=0.5)
+    whole, first, second = (CoffeePSRO(data, CoffeeSettings(), seeds=SeedTree(4)) for _ in range(3))
+    whole.step(6)
+    first.step(4)
+    second.load(first.save())
+    second.step(2)
+    np.testing.assert_array_equal(whole.policy().probs, second.policy().probs)
+    assert whole.save().meta == second.save().meta
+    assert isinstance(whole, Solver)
+
+
+def test_unknown_actions_stay_legal_and_maximally_uncertain() -> None:
+    data = generate("kuhn_poker", episodes=500, coverage=0.3, seeds=SeedTree(2))
+    ensemble = learn(data, CoffeeSettings(), SeedTree(2))
+    assert min(d.observed for d in ensemble.decisions) == 0.5
+    assert max(ensemble.leaves.uncertainty) >= 5.0
+    for i in ensemble.mean.index.values():
+        assert int(ensemble.mean.arrays.nact[i]) == 2
+
+
+def test_solver_needs_no_game() -> None:
+    solver = CoffeePSRO(generate("kuhn_poker", episodes=200), CoffeeSettings())
+    solver.step(2)
+    certificate = solver.certificate()
+    assert certificate.measure == "pessimistic regret" and "bounds nothing" in certificate.warning
+
+
+def test_data_survive_a_round_trip(tmp_path: Path) -> None:
+    data = generate("kuhn_poker", episodes=50)
+    data.save(tmp_path / "kuhn")
+    again = OfflineData.load(tmp_path / "kuhn")
+    assert again.steps.equals(data.steps)
+    np.testing.assert_array_equal(again.rewards, data.rewards)
+    with pytest.raises(InvalidValue, match="not a data set"):
+        OfflineData.load(tmp_path)
+
+
+def test_restricted_infosets_show_half_of_their_actions() -> None:
+    data = generate("kuhn_poker", episodes=1000, coverage=0.5, seeds=SeedTree(3))
+    seen = data.steps.filter(pl.col("player") >= 0).group_by("infostate").agg(pl.col("action").n_unique().alias("n"))
+    assert set(seen["n"].to_list()) == {1, 2}
+
+
+def test_bad_data_are_refused() -> None:
+    data = generate("kuhn_poker", episodes=20)
+    with pytest.raises(InvalidValue, match="empty"):
+        OfflineData("x", data.steps.clear(), data.rewards, data.weights)
+    rewards = data.rewards.copy()
+    rewards[3, 0] = np.nan
+    with pytest.raises(InvalidValue, match="episode 3"):
+        OfflineData("x", data.steps, rewards, data.weights)
+    mixed = data.steps.with_columns(
+        pl.when(pl.int_range(pl.len()) == 2).then(pl.lit([0, 1, 2])).otherwise(pl.col("legal")).alias("legal")
+    )
+    with pytest.raises(InvalidValue, match="different legal actions"):
+        OfflineData("x", mixed, data.rewards, data.weights)
+    with pytest.raises(InvalidValue, match="coverage"):
+        generate("kuhn_poker", episodes=5, coverage=0.0)
+    with pytest.raises(ValueError, match="members"):
+        CoffeeSettings(members=1)
+    three = OfflineData("x", data.steps, np.zeros((20, 3)), data.weights)
+    with pytest.raises(Unsupported, match="two-player"):
+        CoffeePSRO(three)
+
+
+@pytest.mark.slow
+def test_half_coverage_on_kuhn_beats_cloning_and_is_no_worse_than_plain_psro_on_average() -> None:
+    game = openspiel("kuhn_poker")
+    rows = []
+    for seed in range(200, 220):
+        data = generate("kuhn_poker", episodes=2000, coverage=0.5, seeds=SeedTree(seed))
+        row = [nash_conv(game, behaviour_cloning(data, game))]
+        for settings in (CoffeeSettings(), PLAIN):
+            solver = CoffeePSRO(data, settings, seeds=SeedTree(seed))
+            solver.step(20)
+            row.append(nash_conv(game, solver.transferred(game)))
+        rows.append(row)
+    cloning, ours, plain = np.array(rows).T
+    assert (ours < cloning).sum() >= 14  # one-sided sign test of 20 pairs: p < 0.1 needs 14
+    assert ours.mean() <= plain.mean() + 0.05
+
+
+def test_all_outcomes_of_two_cards_are_learned() -> None:
+    ensemble = learn(_complete_kuhn(100.0), CoffeeSettings(), SeedTree(5))
+    texts = {t for _, t in ensemble.mean.index}
+    assert {a + b for a, b in product("012", ("", "pb"))} <= texts
