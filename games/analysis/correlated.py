@@ -6,9 +6,10 @@ before the recommendation.  Both sets are polytopes {q >= 0, sum q = 1, G q <= 0
 
 * ``welfare``: the one of most total payoff (linear program, HiGHS);
 * ``random``: a vertex for a random linear objective;
-* ``gini``: the one of least sum of squares, unique.  With q = w / sum w the dual of the projection is
+* ``gini``: the one of least sum of squares, unique, by an interior-point method (``quadratic``).
+  Where that is too large, with q = w / sum w the dual of the projection is
   min over l >= 0 of 1/2 |(1 - G^T l)_+|^2 and w = (1 - G^T l)_+; L-BFGS-B finds the active set and
-  semi-smooth Newton steps finish; non-negative least squares is the fallback.
+  semi-smooth Newton steps finish.
 
 References: Aumann (1974); Moulin and Vial (1978); Marris et al. (2021), arXiv 2106.09435 (maximum Gini).
 Cost: N = prod k_p variables; CE has sum_p k_p (k_p - 1) rows, CCE sum_p k_p.
@@ -22,16 +23,19 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import linprog, minimize, nnls
+from scipy.optimize import linprog, minimize
 from scipy.sparse import csr_array, vstack
 
 from equilibria.games.analysis.checks import distribution, payoff_tensors
+from equilibria.games.analysis.quadratic import least_squares_distribution
 from equilibria.sim.errors import InvalidValue, NotConverged
 from equilibria.sim.types import FloatArray, IntArray
 
 Concept = Literal["ce", "cce"]
 Objective = Literal["gini", "welfare", "random"]
 TOLERANCE = 1e-9
+INTERIOR_LIMIT = 2e10
+"""Multiplications per interior-point iteration above which only first-order and Newton steps are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,12 @@ def _linear(g: csr_array, cost: FloatArray) -> FloatArray:
 def _least_squares(g: csr_array) -> FloatArray:
     """Return the distribution of least sum of squares with g q <= 0."""
     rows = g.shape[0]
+    if not rows:
+        return np.full(g.shape[1], 1.0 / g.shape[1])
+    if rows * rows * g.shape[1] <= INTERIOR_LIMIT:
+        q, error = least_squares_distribution(g)
+        if error <= TOLERANCE:
+            return q
 
     def dual(multipliers: FloatArray) -> tuple[float, FloatArray]:
         w = np.maximum(1.0 - multipliers @ g, 0.0)
@@ -183,11 +193,6 @@ def _least_squares(g: csr_array) -> FloatArray:
     options = {"maxiter": 500, "maxfun": 5000, "ftol": 1e-16, "gtol": 1e-11, "maxcor": 30}
     found = minimize(dual, np.zeros(rows), jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * rows, options=options)
     q, error = _newton(g, np.maximum(found.x, 0.0))
-    if error > TOLERANCE and g.shape[0] * g.shape[1] <= 4_000_000:
-        dense = np.hstack([g.toarray().T, -np.eye(g.shape[1])])
-        multipliers = nnls(dense, np.ones(g.shape[1]), maxiter=20 * dense.shape[1])[0][:rows]
-        again, error_again = _newton(g, multipliers)
-        q, error = (again, error_again) if error_again < error else (q, error)
     if error > 1e-8:
         raise NotConverged(f"the maximum-Gini program over {len(q)} profiles stopped with residual {error:.2g}")
     return q

@@ -19,24 +19,25 @@ from equilibria.sim.errors import InvalidValue, PluginError, UnknownName, Unsupp
 from equilibria.sim.types import FloatArray
 
 
-@pytest.mark.parametrize("name", ["mgcce", "mwcce", "mgce", "mwce", "rvce", "rvcce"])
 @pytest.mark.parametrize(
-    "game",
+    ("game", "name", "steps"),
     [
-        "kuhn_poker(players=3)",
-        "sheriff(item_penalty=1.0,item_value=2.0,max_bribe=2,max_items=2,num_rounds=1,sheriff_penalty=2.0)",
+        ("kuhn_poker", "mgce", 15),
+        ("kuhn_poker", "mwce", 15),
+        ("kuhn_poker", "rvce", 15),
+        ("kuhn_poker(players=3)", "mgcce", 25),
+        ("kuhn_poker(players=3)", "mwcce", 25),
+        ("kuhn_poker(players=3)", "rvcce", 25),
     ],
 )
-def test_joint_psro_ends_at_a_correlated_equilibrium_of_the_full_game(name: str, game: str) -> None:
+def test_joint_psro_ends_at_a_correlated_equilibrium_of_the_full_game(game: str, name: str, steps: int) -> None:
     solver = PSRO(openspiel(game), meta_solver=name)
-    solver.step(25)
-    if name == "mgce" and "players=3" in game and not solver.terminated:
-        pytest.fail("mgce should terminate on three-player kuhn within 25 iterations")
+    solver.step(steps)
+    assert solver.terminated
     certificate = solver.certificate()
     assert certificate.measure == f"{name[2:].upper()} gap"
-    if solver.terminated:
-        # the LP and QP are solved to about 1e-9 of the payoff scale
-        assert certificate.value < 1e-6
+    # the LP and QP are solved to 1e-8 of the payoff scale
+    assert 0 <= certificate.value < 1e-6
     assert certificate.details["exploitability_of_marginals"] >= -1e-12  # type: ignore[operator]
 
 
@@ -68,7 +69,7 @@ def test_symmetric_games_keep_one_population() -> None:
 
 @pytest.mark.parametrize("name", ["kuhn_poker", "leduc_poker", "matrix_bos"])
 def test_games_that_are_not_symmetric_are_refused(name: str) -> None:
-    with pytest.raises(UnsupportedGame, match="is not symmetric.*symmetric: false"):
+    with pytest.raises(UnsupportedGame, match=r"is not symmetric.*symmetric: false"):
         PSRO(openspiel(name), symmetric=True)
 
 
@@ -195,7 +196,7 @@ def test_settings_refuse_unknown_solvers_as_a_value_error() -> None:
 
 def test_solvers_for_other_games_are_refused_with_alternatives() -> None:
     three = openspiel("kuhn_poker(players=3)")
-    with pytest.raises(UnsupportedGame, match="3-player.*shor, pm"):
+    with pytest.raises(UnsupportedGame, match=r"3-player.*shor, pm"):
         PSRO(three, meta_solver="nash").step()
     with pytest.raises(Unsupported, match="two-player zero-sum"):
         PSRO(three, meta_solver="rectified")

@@ -20,6 +20,8 @@ from equilibria.agents.solvers.population.oracle import ExactOracle
 from equilibria.agents.solvers.population.plan_game import PlanMetaGame
 from equilibria.sim.types import FloatArray, IntArray
 
+_MASS = 1e-9
+
 
 @dataclass(frozen=True, slots=True)
 class Distance:
@@ -73,7 +75,8 @@ def recommendations(meta: PlanMetaGame, strategy: MetaStrategy, player: int, con
     if joint is None:
         joint = _product(strategy.marginals)
     own = strategy.marginals[player]
-    support = np.flatnonzero(own > 0.0)
+    # the programs behind joint strategies are solved to about 1e-9
+    support = np.flatnonzero(own > _MASS)
     parts = [_recommendation(meta, joint, player, int(j), float(own[j])) for j in support]
     if concept == "ce":
         return parts
@@ -84,8 +87,9 @@ def recommendations(meta: PlanMetaGame, strategy: MetaStrategy, player: int, con
 
 def _recommendation(meta: PlanMetaGame, joint: FloatArray, player: int, policy: int, weight: float) -> Recommendation:
     conditional = np.take(joint, policy, axis=player) / weight
-    others = np.argwhere(conditional > 0.0)
+    others = np.argwhere(conditional > _MASS)
     weights = np.ascontiguousarray(conditional[tuple(others.T)])
+    weights /= weights.sum()
     profiles: IntArray = np.insert(others, player, policy, axis=1)
     a = meta.game.arrays
     g, x, work = np.zeros(a.sequences), np.zeros(a.sequences), np.zeros(a.sequences)

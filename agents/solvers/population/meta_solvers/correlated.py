@@ -23,6 +23,7 @@ class Correlated(MetaSolver):
     """A (coarse) correlated equilibrium of the meta-game, chosen by the solver's name."""
 
     settings_model: ClassVar[type[Settings]] = NoSettings
+    shared: ClassVar[bool] = True
 
     def solve(self, meta: MetaGame) -> MetaStrategy:
         """Return the joint distribution and its marginals."""
