@@ -12,6 +12,7 @@ brg = Plugin(
     target="equilibria.agents.reservoir.solver:build",
     settings=BRGSettings,
     engines=("extensive",),
+    forms=("schedule",),
     reference="Nakamura (2026), arXiv 2602.20846",
     produces="solver",
 )

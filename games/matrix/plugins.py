@@ -17,7 +17,7 @@ _BUILD = "equilibria.games.matrix.build"
 _FXP = "Xu, Liang, Yu, Wang, Wu (2023), Fictitious Cross-Play, arXiv 2310.03354"
 
 
-def _game(name: str, summary: str, settings: type[Settings], reference: str = "") -> Plugin:
+def _game(name: str, form: str, summary: str, settings: type[Settings], reference: str = "") -> Plugin:
     return Plugin(
         kind="game",
         name=name,
@@ -25,20 +25,27 @@ def _game(name: str, summary: str, settings: type[Settings], reference: str = ""
         target=f"{_BUILD}:{name}",
         settings=settings,
         engines=("extensive",),
-        forms=(name if name == "preference" else "iterated" if name == "iterated_game" else "team",),
+        forms=(form,),
         reference=reference,
     )
 
 
-climb = _game("climb", "Team game: members prefer 1, the team should play 0.", ClimbSettings, _FXP)
+climb = _game("climb", "team", "Team game: members prefer 1, the team should play 0.", ClimbSettings, _FXP)
 seek_attack_defend = _game(
-    "seek_attack_defend", "Team game: gather together, attack gatherers, defend.", SeekAttackDefendSettings, _FXP
+    "seek_attack_defend",
+    "team",
+    "Team game: gather together, attack gatherers, defend.",
+    SeekAttackDefendSettings,
+    _FXP,
 )
 team_rock_paper_scissors = _game(
-    "team_rock_paper_scissors", "Rock-paper-scissors of two-member teams.", NoSettings, _FXP
+    "team_rock_paper_scissors", "team", "Rock-paper-scissors of two-member teams.", NoSettings, _FXP
 )
-symmetric_matrix = _game("symmetric_matrix", "Symmetric zero-sum matrix game given by its payoffs.", MatrixSettings)
+symmetric_matrix = _game(
+    "symmetric_matrix", "team", "Symmetric zero-sum matrix game given by its payoffs.", MatrixSettings
+)
 preference = _game(
+    "preference",
     "preference",
     "General preferences between items; the goal is the minimax winner.",
     PreferenceSettings,
@@ -46,12 +53,14 @@ preference = _game(
 )
 iterated_game = _game(
     "iterated_game",
+    "iterated",
     "Two-action game repeated between named strategies.",
     IteratedGameSettings,
     "Axelrod (1984), The evolution of cooperation",
 )
 scheduled_dilemma = _game(
     "scheduled_dilemma",
+    "schedule",
     "Continuous repeated dilemma against an opponent that follows a schedule.",
     ScheduledDilemmaSettings,
     "Nakamura (2026), arXiv 2602.20846",
@@ -63,7 +72,6 @@ solver_numbers = Plugin(
     target="equilibria.games.matrix.metrics:build",
     settings=SolverNumbersSettings,
     engines=("extensive",),
-    forms=("team", "preference", "iterated"),
     unit="as the solver says",
     direction="none",
 )

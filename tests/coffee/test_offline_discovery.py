@@ -181,13 +181,13 @@ def test_half_coverage_on_kuhn_beats_cloning_and_is_no_worse_than_plain_psro_on_
         data = generate("kuhn_poker", episodes=2000, coverage=0.5, seeds=SeedTree(seed))
         row = [nash_conv(game, behaviour_cloning(data, game))]
         for settings in (CoffeeSettings(), PLAIN):
-            solver = CoffeePSRO(data, settings, seeds=SeedTree(seed))
+            solver = CoffeePSRO(data, settings, seeds=SeedTree(seed).child("s"))
             solver.step(20)
             row.append(nash_conv(game, solver.transferred(game)))
         rows.append(row)
     cloning, ours, plain = np.array(rows).T
     assert (ours < cloning).sum() >= 14  # one-sided sign test of 20 pairs: p < 0.1 needs 14
-    assert ours.mean() <= plain.mean() + 0.05
+    assert ours.mean() <= plain.mean()
 
 
 def test_all_outcomes_of_two_cards_are_learned() -> None:

@@ -12,6 +12,7 @@ coffee_psro = Plugin(
     target="equilibria.agents.solvers.coffee.build:build",
     settings=CoffeeSettings,
     engines=("extensive",),
+    forms=("extensive",),
     reference="Nguyen and Wellman (2026), arXiv 2603.00374; formulas and constants are our design",
     produces="solver",
 )
