@@ -224,11 +224,12 @@ class _Walk:
                 util_out(state.returns())
                 prob_out(prob)
             elif player == _CHANCE:
-                outcomes = state.chance_outcomes()
-                if abs(math.fsum(q for _, q in outcomes) - 1.0) > _CHANCE_TOLERANCE:
-                    raise self._bad_chance(state, outcomes)
+                outcomes, total = state.chance_outcomes(), 0.0
                 for action, q in outcomes:
+                    total += q
                     push((state.child(action), seqs, prob * q, nodes, -1))
+                if not abs(total - 1.0) <= _CHANCE_TOLERANCE:
+                    raise self._bad_chance(state, outcomes)
             else:
                 raise UnsupportedGame(f"{self.name!r} has a node of player {player}, expected a sequential game")
             nodes += 1
