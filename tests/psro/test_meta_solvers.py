@@ -63,7 +63,7 @@ def test_alpharank_ranks_the_two_pure_equilibria_of_battle_of_the_sexes_equally(
 def test_correlated_equilibria_of_chicken(name: str, joint: ArrayLike) -> None:
     found = solve_meta_game(name, CHICKEN)
     assert found.joint is not None
-    np.testing.assert_allclose(found.joint, joint, atol=1e-6)
+    np.testing.assert_allclose(found.joint, np.asarray(joint, dtype=np.float64), atol=1e-6)
     if name == "mwce":
         assert float((found.joint * np.sum(CHICKEN, axis=0)).sum()) == pytest.approx(10.5, abs=1e-6)
 

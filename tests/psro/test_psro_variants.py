@@ -102,7 +102,7 @@ def test_any_function_is_an_oracle_and_draws_from_its_own_stream() -> None:
 
 
 def test_a_function_that_returns_something_else_is_named() -> None:
-    solver = PSRO(openspiel("kuhn_poker"), oracle=lambda *_: "policy")  # type: ignore[arg-type,return-value]
+    solver = PSRO(openspiel("kuhn_poker"), oracle=lambda *_: "policy")  # type: ignore[arg-type]
     with pytest.raises(PluginError, match="returned str"):
         solver.step()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -27,7 +29,7 @@ def population(game: ExtensiveGame, count: int) -> PlanMetaGame:
     return meta
 
 
-def sampled(meta: PlanMetaGame, **params: object) -> SampledPayoffs:
+def sampled(meta: PlanMetaGame, **params: Any) -> SampledPayoffs:
     found = SampledPayoffs(meta, PSROSettings(payoffs="sampled", **params), SeedTree(5).child("payoffs"))
     found.update()
     return found

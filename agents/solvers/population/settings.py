@@ -15,10 +15,10 @@ Scalar = bool | int | float | str | None
 class PSROSettings(Settings):
     """Parameters of PSRO."""
 
-    meta_solver: str = Field("shor", description="training meta-solver: whom oracles respond to")
+    meta_solver: str = Field(default="shor", description="training meta-solver: whom oracles respond to")
     meta_solver_params: dict[str, Scalar] = Field(default_factory=dict, description="its parameters")
     eval: str | None = Field(
-        None,
+        default=None,
         description="evaluation meta-solver: which mixture is reported; null means the training one, 'best' the best "
         "of shor, pm, rm+ (and nash in two-player zero-sum games) by exact exploitability",
     )
@@ -26,30 +26,43 @@ class PSROSettings(Settings):
         default_factory=dict, description="parameters of the evaluation meta-solver; with eval: null the training ones"
     )
     oracle: Literal["exact", "exact_openspiel"] = Field(
-        "exact", description="best responses: ours, or OpenSpiel's for cross-checks (slow)"
+        default="exact", description="best responses: ours, or OpenSpiel's for cross-checks (slow)"
     )
     representation: Literal["auto", "tensor", "operator"] = Field(
-        "auto", description="dense meta-game, tensor-free operator, or the cheaper one"
+        default="auto", description="dense meta-game, tensor-free operator, or the cheaper one"
     )
-    ties: Literal["uniform", "first"] = Field("uniform", description="what an exact best response does among equals")
+    ties: Literal["uniform", "first"] = Field(
+        default="uniform", description="what an exact best response does among equals"
+    )
     tie_tolerance: float = Field(
-        1e-9, ge=0, lt=1, description="actions within this times the largest payoff magnitude count as equal"
+        default=1e-9, ge=0, lt=1, description="actions within this times the largest payoff magnitude count as equal"
     )
     tolerance: float = Field(
-        1e-10, ge=0, description="stop expanding when NashConv of the training mixture is at most this (payoff scale 1)"
+        default=1e-10,
+        ge=0,
+        description="stop expanding when NashConv of the training mixture is at most this (payoff scale 1)",
     )
-    payoffs: Literal["exact", "sampled"] = Field("exact", description="how meta-game entries are obtained")
-    episodes: int = Field(100, ge=2, description="episodes per entry with sampled payoffs (the most, if adaptive)")
+    payoffs: Literal["exact", "sampled"] = Field(default="exact", description="how meta-game entries are obtained")
+    episodes: int = Field(
+        default=100, ge=2, description="episodes per entry with sampled payoffs (the most, if adaptive)"
+    )
     half_width: float | None = Field(
-        None, gt=0, description="sample an entry until its normal interval is this narrow, at most `episodes` times"
+        default=None,
+        gt=0,
+        description="sample an entry until its normal interval is this narrow, at most `episodes` times",
     )
-    confidence: float = Field(0.95, gt=0, lt=1, description="coverage of the intervals of sampled payoffs")
-    workers: int = Field(1, ge=1, le=256, description="processes for sampled payoffs; results do not depend on it")
+    confidence: float = Field(default=0.95, gt=0, lt=1, description="coverage of the intervals of sampled payoffs")
+    workers: int = Field(
+        default=1, ge=1, le=256, description="processes for sampled payoffs; results do not depend on it"
+    )
     selector: Literal["probabilistic", "uniform", "top_k", "exhaustive", "rectified"] = Field(
-        "probabilistic", description="which policy an oracle starts from; 'rectified' also rectifies the opponents"
+        default="probabilistic",
+        description="which policy an oracle starts from; 'rectified' also rectifies the opponents",
     )
-    num_new: int = Field(1, ge=1, le=1000, description="new policies per player and iteration")
-    symmetric: bool = Field(False, description="one population for all players; the game is verified to be symmetric")
+    num_new: int = Field(default=1, ge=1, le=1000, description="new policies per player and iteration")
+    symmetric: bool = Field(
+        default=False, description="one population for all players; the game is verified to be symmetric"
+    )
 
     @model_validator(mode="after")
     def _check_names(self) -> PSROSettings:

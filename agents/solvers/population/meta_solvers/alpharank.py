@@ -18,8 +18,8 @@ from equilibria.sim.plugin import Settings
 class AlphaRankSettings(Settings):
     """Parameters of alpha-rank."""
 
-    alpha: float | None = Field(None, gt=0, description="selection intensity; null means the limit to infinity")
-    population: int = Field(50, ge=2, description="individuals per population, used with finite alpha")
+    alpha: float | None = Field(default=None, gt=0, description="selection intensity; null means the limit to infinity")
+    population: int = Field(default=50, ge=2, description="individuals per population, used with finite alpha")
 
 
 class AlphaRankSolver(MetaSolver):

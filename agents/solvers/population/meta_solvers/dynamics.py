@@ -22,7 +22,7 @@ from equilibria.sim.types import FloatArray
 class FpSettings(Settings):
     """Parameters of fictitious play."""
 
-    iterations: int = Field(2000, ge=1, description="iterations")
+    iterations: int = Field(default=2000, ge=1, description="iterations")
 
 
 class Fp(IterativeSolver):
@@ -41,9 +41,9 @@ class Fp(IterativeSolver):
 class RmSettings(Settings):
     """Parameters of regret matching."""
 
-    iterations: int = Field(100_000, ge=1, description="iterations")
-    gamma: float = Field(1e-6, ge=0, le=1, description="exploration: weight of the uniform distribution")
-    initial_regret: float = Field(1e-6, ge=0, description="regret of every policy before the first iteration")
+    iterations: int = Field(default=100_000, ge=1, description="iterations")
+    gamma: float = Field(default=1e-6, ge=0, le=1, description="exploration: weight of the uniform distribution")
+    initial_regret: float = Field(default=1e-6, ge=0, description="regret of every policy before the first iteration")
 
 
 class Rm(IterativeSolver):
@@ -63,7 +63,7 @@ class Rm(IterativeSolver):
 class RmPlusSettings(Settings):
     """Parameters of regret matching+."""
 
-    iterations: int = Field(5000, ge=1, description="iterations")
+    iterations: int = Field(default=5000, ge=1, description="iterations")
 
 
 class RmPlus(IterativeSolver):
@@ -82,9 +82,9 @@ class RmPlus(IterativeSolver):
 class PrdSettings(Settings):
     """Parameters of projected replicator dynamics."""
 
-    iterations: int = Field(100_000, ge=1, description="Euler steps")
-    step: float = Field(1e-3, gt=0, description="step size (dt)")
-    gamma: float = Field(1e-6, ge=0, lt=1, description="smallest probability of a policy")
+    iterations: int = Field(default=100_000, ge=1, description="Euler steps")
+    step: float = Field(default=1e-3, gt=0, description="step size (dt)")
+    gamma: float = Field(default=1e-6, ge=0, lt=1, description="smallest probability of a policy")
 
 
 class Prd(IterativeSolver):

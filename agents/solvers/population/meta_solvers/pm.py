@@ -25,13 +25,13 @@ from equilibria.sim.types import FloatArray
 class PmSettings(Settings):
     """Parameters of PM."""
 
-    momentum: float = Field(0.5, ge=0, le=10, description="optimism (mu)")
-    normalize: bool = Field(False, description="divide gains by their largest magnitude")
-    eval_last_iterate: bool = Field(False, description="evaluate with the last iterate instead of the average")
-    rounds: int = Field(1000, ge=1, description="training rounds with one policy")
-    rounds_per_policy: int = Field(20, ge=0, description="further training rounds per further policy")
-    eval_rounds: int = Field(8000, ge=1, description="evaluation rounds with one policy")
-    eval_rounds_per_policy: int = Field(50, ge=0, description="further evaluation rounds per further policy")
+    momentum: float = Field(default=0.5, ge=0, le=10, description="optimism (mu)")
+    normalize: bool = Field(default=False, description="divide gains by their largest magnitude")
+    eval_last_iterate: bool = Field(default=False, description="evaluate with the last iterate instead of the average")
+    rounds: int = Field(default=1000, ge=1, description="training rounds with one policy")
+    rounds_per_policy: int = Field(default=20, ge=0, description="further training rounds per further policy")
+    eval_rounds: int = Field(default=8000, ge=1, description="evaluation rounds with one policy")
+    eval_rounds_per_policy: int = Field(default=50, ge=0, description="further evaluation rounds per further policy")
 
 
 class Pm(IterativeSolver):

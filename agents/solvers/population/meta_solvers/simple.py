@@ -37,7 +37,7 @@ class Uniform(_BySize):
 class BiasedSettings(Settings):
     """Parameters of ``uniform_biased``."""
 
-    temperature: float = Field(1.0, gt=0, description="temperature of the softmax over policy indices")
+    temperature: float = Field(default=1.0, gt=0, description="temperature of the softmax over policy indices")
 
 
 class UniformBiased(_BySize):
