@@ -3,17 +3,22 @@
 ``kernel`` is ``numba.njit`` with the house rules: no fast-math (re-association makes results depend
 on the compiler), ``nogil`` and an on-disk cache.  Where neither the module's folder nor the user's
 cache folder can be written, numba refuses ``cache=True`` when the decorator runs; we then compile
-without a cache and log one line.  Import this module only from modules that hold kernels: it
+without a cache and log one line.  A cached kernel is compiled anew when its file, a kernel it calls
+(in whichever file) or a constant it reads has changed; numba alone looks at the kernel's own file only
+and would run old code.  Import this module only from modules that hold kernels: it
 imports numba (about one second).
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import CodeType, ModuleType
 from typing import Any, TypeVar, cast, overload
 
 import numba
+import numpy as np
 
 _log = logging.getLogger(__name__)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,7 +47,9 @@ def kernel(
     def decorate(f: F) -> F:
         options: dict[str, Any] = {"nogil": True, "parallel": parallel, "inline": inline, "forceinline": forceinline}
         try:
-            return cast(F, numba.njit(cache=True, **options)(f))
+            dispatcher = numba.njit(cache=True, **options)(f)
+            _bind_to_dependencies(dispatcher, f)
+            return cast(F, dispatcher)
         except RuntimeError as error:  # "cannot cache function ...: no locator available"
             if "cannot cache" not in str(error):
                 raise
@@ -52,6 +59,44 @@ def kernel(
             return cast(F, numba.njit(cache=False, **options)(f))
 
     return decorate if function is None else decorate(function)
+
+
+def _bind_to_dependencies(dispatcher: Any, f: Callable[..., Any]) -> None:
+    """Add what ``f`` calls and reads to the stamp that decides whether a cache entry is fresh."""
+    index = _index(dispatcher)
+    if index is None:  # compilation is switched off, or numba has changed its internals
+        return
+    parts = sorted(_dependencies(f))
+    text = "\n".join([repr(index._source_stamp), *parts])
+    index._source_stamp = hashlib.sha256(text.encode()).hexdigest()
+
+
+def _index(dispatcher: Any) -> Any:
+    index = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    return index if hasattr(index, "_source_stamp") else None
+
+
+def _dependencies(f: Callable[..., Any]) -> Iterator[str]:
+    """Yield a line per global kernel or constant that ``f`` names, also as attributes of modules."""
+    names = set(_names(f.__code__))
+    for name in names:
+        value = f.__globals__.get(name)
+        found = {name: value}
+        if isinstance(value, ModuleType) and value.__name__.startswith("equilibria."):
+            found = {f"{name}.{attribute}": getattr(value, attribute, None) for attribute in names}
+        for label, item in found.items():
+            index = _index(item)
+            if index is not None:
+                yield f"{label}: {index._source_stamp}"
+            elif isinstance(item, (bool, int, float, str, bytes, tuple, np.generic)):
+                yield f"{label} = {item!r}"
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
 
 
 def set_threads(threads: int) -> int:
