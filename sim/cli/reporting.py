@@ -42,7 +42,7 @@ def run_summary(run: Run) -> str:
         else:
             lines.append(f"  {name}  {value:.6g}")
     if run.certificate:
-        lines.append(f"Certificate: {run.certificate['sentence']}")
+        lines.append(f"Certificate: {run.certificate.get('sentence', '')}")
     lines.append(f"Run: {run.path}")
     return "\n".join(lines)
 
@@ -84,7 +84,7 @@ def _sweep_table(sweep: Sweep) -> str:
     for entry in sweep.manifest["members"]:
         state, run, error = _member(sweep, entry["label"])
         certificate = run.certificate if run else None
-        result = f"{certificate['measure']} {certificate['value']:.6g}" if certificate else error
+        result = f"{certificate.get('measure')} {certificate.get('value', 0.0):.6g}" if certificate else error
         rows.append((str(entry.get("title", entry["label"])), state, result))
     widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
     lines = [f"{a.ljust(widths[0])}  {b.ljust(widths[1])}  {c}".rstrip() for a, b, c in rows]

@@ -27,6 +27,7 @@ from equilibria.sim.store.files import (
 )
 from equilibria.sim.store.lock import RunLock
 from equilibria.sim.store.manifest import PlanLike, make_manifest, read_manifest
+from equilibria.sim.store.shapes import Status, check_shape
 from equilibria.sim.store.writer import Part
 from equilibria.sim.types import JSON
 
@@ -210,7 +211,7 @@ def existing_parts(checkpoint: Checkpoint | None) -> dict[str, list[Part]]:
 def read_status(path: Path) -> dict[str, Any]:
     """Read ``status.json``; a run that died before its first heartbeat has reached unit 0."""
     with suppress(CorruptRun):
-        return read_json(path / layout.STATUS)
+        return check_shape(path / layout.STATUS, read_json(path / layout.STATUS), Status)
     return {"status": "running", "unit": 0, "heartbeat": 0.0}
 
 

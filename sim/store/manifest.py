@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from equilibria.sim.errors import CorruptRun, FormatTooNew, NotARun
 from equilibria.sim.store import layout
 from equilibria.sim.store.files import read_json
+from equilibria.sim.store.shapes import Manifest, check_shape
 from equilibria.sim.types import JSON
 
 _PACKAGES: Final = (
@@ -122,7 +123,7 @@ def read_manifest(run: Path) -> dict[str, Any]:
     missing = [key for key in _KEYS if key not in manifest]
     if missing:
         raise CorruptRun(f"{path}: keys are missing: {', '.join(missing)}")
-    return manifest
+    return check_shape(path, manifest, Manifest)
 
 
 def check_format(path: Path, value: dict[str, Any]) -> None:

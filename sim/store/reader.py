@@ -16,9 +16,11 @@ from equilibria.sim.store.directory import read_status
 from equilibria.sim.store.files import read_json
 from equilibria.sim.store.lock import is_locked
 from equilibria.sim.store.manifest import check_format, read_manifest
+from equilibria.sim.store.shapes import Error, Summary, SweepManifest, check_shape
 
 if TYPE_CHECKING:
     import polars as pl
+    from pydantic import BaseModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +170,10 @@ def open_run(path: str | Path) -> Run:
     folder = Path(path)
     manifest = read_manifest(folder)
     status = read_status(folder)
-    summary = read_json(folder / layout.SUMMARY) if (folder / layout.SUMMARY).is_file() else None
+    summary = _optional(folder / layout.SUMMARY, Summary)
     if summary is not None and status.get("status") != "complete":
         summary = None  # written, but the run did not get to say so: resume repeats the last step
-    error = read_json(folder / layout.ERROR) if (folder / layout.ERROR).is_file() else None
+    error = _optional(folder / layout.ERROR, Error)
     return Run(folder, manifest, status, summary, error if status.get("status") == "failed" else None)
 
 
@@ -187,10 +189,7 @@ def read_sweep_manifest(path: Path) -> dict[str, Any]:
         raise NotARun(f"{path}: not a sweep: it has no {layout.SWEEP}")
     manifest = read_json(file)
     check_format(file, manifest)
-    members = manifest.get("members")
-    if not isinstance(members, list) or not all(isinstance(m, dict) and "label" in m for m in members):
-        raise CorruptRun(f"{file}: key 'members' is missing or no list of members")
-    return manifest
+    return check_shape(file, manifest, SweepManifest)
 
 
 def open_sweep(path: str | Path) -> Sweep:
@@ -222,6 +221,10 @@ def find_runs(folder: str | Path) -> list[Run | Sweep | BrokenRun]:
     found: list[Run | Sweep | BrokenRun] = []
     _search(Path(folder), 2, found)
     return found
+
+
+def _optional(path: Path, shape: type[BaseModel]) -> dict[str, Any] | None:
+    return check_shape(path, read_json(path), shape) if path.is_file() else None
 
 
 def _search(folder: Path, depth: int, found: list[Run | Sweep | BrokenRun]) -> None:

@@ -12,17 +12,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from equilibria.sim.errors import CorruptRun
 from equilibria.sim.store import layout
 from equilibria.sim.store.checkpoint import checkpoints
 from equilibria.sim.store.directory import read_status
 from equilibria.sim.store.files import file_hash, read_json
 from equilibria.sim.store.manifest import read_manifest
+from equilibria.sim.store.shapes import Error, Status, Summary, check_shape
 from equilibria.sim.store.writer import Part, table_hash
 
 if TYPE_CHECKING:
     import polars as pl
 
+_SHAPES: dict[str, type[BaseModel]] = {
+    layout.STATUS: Status,
+    layout.SUMMARY: Summary,
+    layout.ERROR: Error,
+    layout.LIVE: BaseModel,
+}
 STATUSES = ("running", "complete", "failed", "interrupted")
 
 
@@ -78,10 +87,10 @@ def _json_files(report: Verification) -> dict[str, Any] | None:
         report.problems.append(f"{path / layout.SCENARIO}: missing")
     status: dict[str, Any] = {}
     found: dict[str, dict[str, Any]] = {}
-    for name in (layout.STATUS, layout.SUMMARY, layout.ERROR, layout.LIVE):
+    for name, shape in _SHAPES.items():
         if (path / name).is_file():
             try:
-                found[name] = read_json(path / name)
+                found[name] = check_shape(path / name, read_json(path / name), shape)
                 report.files += 1
             except CorruptRun as error:
                 report.problems.append(str(error))

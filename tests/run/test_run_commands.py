@@ -180,11 +180,13 @@ def test_a_signal_saves_the_run(
 def test_a_second_signal_does_not_wait_for_compiled_code(
     spawn: Spawn, make_scenario: MakeScenario, tmp_path: Path
 ) -> None:
-    process = spawn("run", make_scenario(block=10**9), "--out", tmp_path / "r")
-    wait_for(tmp_path / "r" / layout.STATUS, process)
-    while process.poll() is None:  # the first two may come before the handlers
+    computing = tmp_path / "computing"
+    process = spawn("run", make_scenario(block=10**9, kill_once=computing), "--out", tmp_path / "r")
+    wait_for(computing, process)
+    for _ in range(2):
+        time.sleep(0.2)  # equal signals that are pending together count once
+        assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        time.sleep(0.1)
     process.communicate(timeout=10)
     assert process.returncode == 130
     assert open_run(tmp_path / "r").state == "killed"

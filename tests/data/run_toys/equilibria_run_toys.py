@@ -31,7 +31,9 @@ class CounterSettings(Settings):
     block: int = Field(default=0, ge=0, description="Rounds of work at unit 1 that no Python handler interrupts.")
     build_error: str = Field(default="", description="Message of a ValueError raised when the game is built.")
     kill_at: int = Field(default=0, ge=0, description="Unit at which the process kills itself with SIGKILL.")
-    kill_once: str = Field(default="", description="Path of a file: die only when it is absent, create it.")
+    kill_once: str = Field(
+        default="", description="File to create when dying or blocking; dies only when it is absent."
+    )
 
 
 class CounterGame:
@@ -74,6 +76,7 @@ class CounterEngine:
         if self.settings.delay:
             time.sleep(self.settings.delay)
         if self.settings.block and self.done == 1:
+            Path(self.settings.kill_once).touch()
             hashlib.pbkdf2_hmac("sha256", b"", b"", self.settings.block)
         if self.done == self.settings.kill_at:
             self._kill()
