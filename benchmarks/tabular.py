@@ -14,10 +14,12 @@ its iterations in C++), its Python CFR, and LiteEFG where it is installed.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -187,9 +189,10 @@ def _lite_efg(games: dict[str, ExtensiveGame]) -> Iterator[Row]:
     lite: Any = importlib.import_module("LiteEFG")
     baselines: Any = importlib.import_module("LiteEFG.baselines.DCFR")
     for name, target in (("kuhn", 30.0), ("leduc", 300.0)):
-        environment = lite.OpenSpielEnv(load(games[name].name), traverse_type="Enumerate", regenerate=False)
-        algorithm = baselines.graph()
-        environment.set_graph(algorithm)
+        with contextlib.redirect_stdout(sys.stderr):  # the package prints while it builds
+            environment = lite.OpenSpielEnv(load(games[name].name), traverse_type="Enumerate", regenerate=False)
+            algorithm = baselines.graph()
+            environment.set_graph(algorithm)
         count = _iterations(games[name])
 
         def peer(environment: Any = environment, algorithm: Any = algorithm) -> None:
