@@ -56,7 +56,7 @@ class HardStop:
 
     def __enter__(self) -> Self:
         self._end, self._before = -1, -1
-        if threading.current_thread() is threading.main_thread():
+        if os.name != "nt" and threading.current_thread() is threading.main_thread():
             reader, self._end = os.pipe()
             os.set_blocking(self._end, False)
             self._before = signal.set_wakeup_fd(self._end, warn_on_full_buffer=False)

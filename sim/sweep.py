@@ -156,7 +156,7 @@ def _already_there(path: Path, manifest: dict[str, JSON]) -> SweepOutcome:
 
 
 def _identity(manifest: dict[str, Any]) -> list[tuple[Any, Any, Any]]:
-    return [(entry["label"], entry["plan_hash"], entry["seed"]) for entry in manifest["members"]]
+    return [(entry["label"], entry.get("plan_hash"), entry.get("seed")) for entry in manifest["members"]]
 
 
 def _is_complete(member: Path) -> bool:
@@ -174,7 +174,7 @@ def _execute(path: Path, manifest: dict[str, Any], runner: Executor, *, progress
         if _is_complete(member):
             results[entry["label"]] = JobResult(entry["label"], "complete")
         else:
-            pending.append(Job(entry["label"], str(member), entry["resolved"], source, argv))
+            pending.append(Job(entry["label"], str(member), entry.get("resolved", {}), source, argv))
     line = _Line(manifest["name"], len(labels), show=progress)
 
     def done(result: JobResult) -> None:
