@@ -87,9 +87,6 @@ def local_linear(parent, first, nact, pol, x, R, S, g, ilo, ihi, dpos, dneg, wei
         i -= _U1
         start = np.uint64(first[i])
         end = start + np.uint64(nact[i])
-        if end - start == _U1:  # nothing to choose: no regret, probability one
-            g[parent[i]] += g[start]
-            continue
         value = 0.0
         for s in range(start, end):
             value += pol[s] * g[s]
