@@ -18,7 +18,7 @@ import numpy as np
 from equilibria.sim.jit import kernel
 
 
-@kernel(forceinline=True)
+@kernel
 def gradient1(rowptr, val, g, lo, hi):  # type: ignore[no-untyped-def]
     """Gradient of a one-player game: row sums of ``val``; arguments as in ``gradient2``."""
     for s in range(lo, hi):
@@ -79,7 +79,7 @@ def gradient3(rowptr, col0, col1, val, x, g, lo, hi):  # type: ignore[no-untyped
         g[s] = (a0 + a1) + (a2 + a3)
 
 
-@kernel(forceinline=True)
+@kernel
 def gradient_n(rowptr, col, val, x, g, lo, hi):  # type: ignore[no-untyped-def]
     """g[s] = sum_k val[k] prod_j x[col[j, k]] for any number of other players; see ``gradient2``.
 

@@ -45,7 +45,7 @@ def _profile(view: Any, method: str, metric: str) -> tuple[FloatArray, FloatArra
                 f"metric {metric!r} needs a solver whose {method}() is a behavioural policy of an extensive-form game; "
                 f"{type(view.solver).__name__} has none"
             )
-        view.memo[method] = values_and_responses(view.game, policy.plan())
+        view.memo[method] = values_and_responses(view.game, policy.reach)
     pair: tuple[FloatArray, FloatArray] = view.memo[method]
     return pair
 

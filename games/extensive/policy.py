@@ -141,13 +141,17 @@ class BehaviouralPolicy:
 
     def plan(self) -> FloatArray:
         """Return the realisation plans [S] of all players (read-only)."""
-        return self._plan
+        view = self.reach[:]
+        view.flags.writeable = False
+        return view
 
     @cached_property
-    def _plan(self) -> FloatArray:
-        x = realisation_plan(self.game, self.probs)
-        x.flags.writeable = False
-        return x
+    def reach(self) -> FloatArray:
+        """The array behind ``plan``, for kernels only: not to be written.
+
+        It is writable because numba compiles another version of a kernel for read-only arguments.
+        """
+        return realisation_plan(self.game, self.probs)
 
 
 def uniform_probabilities(game: ExtensiveGame) -> FloatArray:
@@ -182,7 +186,8 @@ def realisation_plan(game: ExtensiveGame, probs: FloatArray) -> FloatArray:
     if probs.shape != (a.sequences,):
         raise InvalidValue(f"probabilities need shape {(a.sequences,)}, got {probs.shape}")
     x = np.zeros(a.sequences)
-    kernels.full_reach(a.seq_off, a.iset_off, a.parent, a.first, a.nact, np.ascontiguousarray(probs), x)
+    # a writable copy: solvers call the kernel with one, and numba compiles another version for read-only arrays
+    kernels.full_reach(a.seq_off, a.iset_off, a.parent, a.first, a.nact, np.array(probs), x)
     return x
 
 

@@ -47,7 +47,7 @@ def action_sequences(game: ExtensiveGame) -> AnyArray:
 
 def reach_and_regret(game: ExtensiveGame, policy: BehaviouralPolicy) -> tuple[FloatArray, FloatArray]:
     """Return the reach probability [I] of every infoset and the counterfactual regret [S] of every action."""
-    a, x = game.arrays, policy.plan()
+    a, x = game.arrays, policy.reach
     value, mass = np.zeros(a.sequences), np.zeros(a.sequences)
     for p in range(a.players):
         lo, hi, ilo, ihi = a.seq_off[p], a.seq_off[p + 1], a.iset_off[p], a.iset_off[p + 1]

@@ -115,7 +115,7 @@ def values_and_responses(game: ExtensiveGame, x: FloatArray) -> tuple[FloatArray
 def _plan(game: ExtensiveGame, policy: BehaviouralPolicy) -> FloatArray:
     if policy.game is not game and policy.game.content_hash != game.content_hash:
         raise InvalidValue(f"the policy belongs to game {policy.game.name!r}, not to {game.name!r}")
-    return policy.plan()
+    return policy.reach
 
 
 def _check_player(game: ExtensiveGame, player: int) -> None:

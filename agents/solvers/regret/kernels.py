@@ -368,11 +368,10 @@ def run_discounted(  # type: ignore[no-untyped-def]
     """Do iterations done..done+count-1 of the discounting family in place."""
     n = seq_off.shape[0] - 1
     for k in range(done, done + count):
-        if not alternating:
-            gradient_rows(rowptr, col, val, x, g, 0, seq_off[n])
         for p in range(n):
-            if alternating:
-                gradient_rows(rowptr, col, val, x, g, seq_off[p], seq_off[p + 1])
+            if alternating or p == 0:  # one call site: the function is inlined
+                end = seq_off[p + 1] if alternating else seq_off[n]
+                gradient_rows(rowptr, col, val, x, g, seq_off[p], end)
             update_discounted(parent, first, nact, pol, x, R, S, g, extra, iset_off[p], iset_off[p + 1], params, k)
 
 
@@ -383,11 +382,10 @@ def run_vad(  # type: ignore[no-untyped-def]
     """Do iterations done..done+count-1 of VAD-CFR in place."""
     n = seq_off.shape[0] - 1
     for k in range(done, done + count):
-        if not alternating:
-            gradient_rows(rowptr, col, val, x, g, 0, seq_off[n])
         for p in range(n):
-            if alternating:
-                gradient_rows(rowptr, col, val, x, g, seq_off[p], seq_off[p + 1])
+            if alternating or p == 0:  # one call site: the function is inlined
+                end = seq_off[p + 1] if alternating else seq_off[n]
+                gradient_rows(rowptr, col, val, x, g, seq_off[p], end)
             update_vad(parent, first, nact, pol, x, R, S, g, extra, iset_off[p], iset_off[p + 1], params, k)
 
 
@@ -398,9 +396,8 @@ def run_aod(  # type: ignore[no-untyped-def]
     """Do iterations done..done+count-1 of AOD-CFR in place."""
     n = seq_off.shape[0] - 1
     for k in range(done, done + count):
-        if not alternating:
-            gradient_rows(rowptr, col, val, x, g, 0, seq_off[n])
         for p in range(n):
-            if alternating:
-                gradient_rows(rowptr, col, val, x, g, seq_off[p], seq_off[p + 1])
+            if alternating or p == 0:  # one call site: the function is inlined
+                end = seq_off[p + 1] if alternating else seq_off[n]
+                gradient_rows(rowptr, col, val, x, g, seq_off[p], end)
             update_aod(parent, first, nact, pol, x, R, S, g, extra, iset_off[p], iset_off[p + 1], params, k)

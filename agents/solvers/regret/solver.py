@@ -193,8 +193,8 @@ class RegretMinimiser:
     def certificate(self) -> Certificate:
         """Return the exact exploitability of the average policy, with gains and values per player."""
         average, current = self.average_policy(), self.current_policy()
-        values, responses = values_and_responses(self.game, average.plan())
-        now = values_and_responses(self.game, current.plan())
+        values, responses = values_and_responses(self.game, average.reach)
+        now = values_and_responses(self.game, current.reach)
         gains = responses - values
         conv, n = float(gains.sum()), self.game.players
         warm = self.rule.warm_start
