@@ -32,7 +32,6 @@ from equilibria.games.extensive.convert import Infosets, Terminals, assemble
 from equilibria.sim.errors import ImperfectRecall, InvalidValue
 
 EMPTY_SEQUENCE = 0
-MAX_SEQUENCES = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,12 @@ def test_the_bound_branch_of_vad_agrees_with_the_fast_one(kuhn: ExtensiveGame) -
     assert slow == pytest.approx(fast, abs=1e-12)
 
 
+def test_a_shared_moving_average_is_another_method(kuhn: ExtensiveGame) -> None:
+    shared = average(VADCFR(kuhn, warm_start=0, ewma_scope="global"), 50)
+    assert (shared != average(VADCFR(kuhn, warm_start=0), 50)).any()
+    assert shared == pytest.approx(average(VADCFR(kuhn, warm_start=0, ewma_scope="global"), 50), abs=0.0)
+
+
 def test_both_names_of_pdcfr_plus_are_one_class() -> None:
     assert DPCFRPlus is PDCFRPlus
 

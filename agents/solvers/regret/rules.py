@@ -47,7 +47,7 @@ from equilibria.agents.solvers.regret.settings import (
     RegretSettings,
     VADCFRSettings,
     WOPCFRSettings,
-    _Warm,
+    WarmSettings,
 )
 from equilibria.sim.errors import InvalidValue, unknown_name
 from equilibria.sim.types import FloatArray
@@ -230,7 +230,7 @@ def _aod_cfr(settings: RegretSettings, budget: int | None) -> Rule:
     return Rule(AOD, np.array([settings.ramp, 0.0]), "sequence")
 
 
-def _warm_start(settings: _Warm, budget: int | None) -> int:
+def _warm_start(settings: WarmSettings, budget: int | None) -> int:
     warm = settings.warm_start
     if warm is None:
         warm = DEFAULT_WARM_START if budget is None else budget // 2

@@ -30,7 +30,9 @@ class RegretSettings(Settings):
     normalise: bool = Field(default=False, description="Divide payoffs by half their range inside the solver")
 
 
-class _Warm(RegretSettings):
+class WarmSettings(RegretSettings):
+    """Methods whose average starts late."""
+
     warm_start: int | None = Field(
         default=None,
         ge=0,
@@ -95,7 +97,7 @@ class HSSettings(RegretSettings):
     )
 
 
-class VADCFRSettings(_Warm):
+class VADCFRSettings(WarmSettings):
     """Volatility-adaptive discounted CFR; defaults are the published values."""
 
     alpha: float = Field(
@@ -139,7 +141,7 @@ class VADCFRSettings(_Warm):
     )
 
 
-class WOPCFRSettings(_Warm):
+class WOPCFRSettings(WarmSettings):
     """Warm-started optimistic predictive CFR, as a row of the rule table."""
 
     gamma: float = Field(
