@@ -109,3 +109,17 @@ def test_meta_strategy_rows_name_purpose_and_solver() -> None:
         for p in range(2):
             chosen = (rows["purpose"] == purpose) & (rows["player"] == p)
             assert rows["probability"][chosen].sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("name", "params"), CASES)
+def test_reporting_does_not_change_the_state(name: str, params: dict[str, Any]) -> None:
+    solver = make(name, params)
+    for _ in range(4):
+        solver.step(1)
+        before = solver.save()
+        solver.certificate()
+        after = solver.save()
+        assert before.meta == after.meta
+        assert before.arrays.keys() == after.arrays.keys()
+        for key, value in before.arrays.items():
+            np.testing.assert_array_equal(value, after.arrays[key])

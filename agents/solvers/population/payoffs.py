@@ -105,7 +105,8 @@ class SampledPayoffs:
             self._pool = None
 
     def save(self) -> State:
-        """Return the estimates."""
+        """Return the estimates, those of the newest policies included."""
+        self.update()
         return State(arrays={name: self._stats[i] for i, name in enumerate(_FIELDS)})
 
     def load(self, state: State) -> None:

@@ -257,7 +257,7 @@ class PSRO:
                 "content_hash": self.game.content_hash,
             },
         )
-        state = own.nested("psro").merged(self._train.save().nested("train"))
+        state = own.nested("psro").merged(self._train.save(self.meta).nested("train"))
         return state if self.sampled is None else state.merged(self.sampled.save().nested("sampled"))
 
     def load(self, state: State) -> None:

@@ -49,8 +49,11 @@ class MetaSolver:
         """Return the meta-strategy of the present meta-game."""
         raise NotImplementedError
 
-    def save(self) -> State:
-        """Return the state beyond settings; empty for stateless solvers."""
+    def save(self, meta: MetaGame) -> State:
+        """Return the state beyond settings; empty for stateless solvers.
+
+        It must not depend on whether ``meta``, the present meta-game, has been solved for a report.
+        """
         return State()
 
     def load(self, state: State, meta: MetaGame) -> None:

@@ -61,9 +61,15 @@ class Nash(MetaSolver):
         row, column, _ = program.solve(matrix)
         return MetaStrategy((row, column), None, self.name)
 
-    def save(self) -> State:
-        """Return the sizes at every re-solve; replaying them restores the basis."""
-        return State(arrays={"history": np.array(self._program.history, np.int64).reshape(-1, 2)})
+    def save(self, meta: MetaGame) -> State:
+        """Return the sizes at every re-solve; replaying them restores the basis.
+
+        A solve of the present meta-game is left out: it is repeated, with the same result, when asked for.
+        """
+        history = self._program.history
+        if history and history[-1] == tuple(meta.sizes.tolist()):
+            history = history[:-1]
+        return State(arrays={"history": np.array(history, np.int64).reshape(-1, 2)})
 
     def load(self, state: State, meta: MetaGame) -> None:
         """Replay the re-solves on the payoffs of ``meta``."""

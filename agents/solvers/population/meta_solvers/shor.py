@@ -92,7 +92,7 @@ class Shor(IterativeSolver):
             hybrid(arrays, s.training_rounds(policies), blend, temperature, s.momentum, bonus, True, True)
         )
 
-    def save(self) -> State:
+    def save(self, meta: MetaGame) -> State:
         """Return the call count."""
         return State(meta={"calls": self.calls})
 
