@@ -46,8 +46,8 @@ from equilibria.agents.solvers.regret.settings import (
     PDCFRPlusSettings,
     RegretSettings,
     VADCFRSettings,
-    WOPCFRSettings,
     WarmSettings,
+    WOPCFRSettings,
 )
 from equilibria.sim.errors import InvalidValue, unknown_name
 from equilibria.sim.types import FloatArray
