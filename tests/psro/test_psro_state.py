@@ -12,6 +12,7 @@ from equilibria.games.extensive import openspiel
 from equilibria.sim.contract import State
 from equilibria.sim.errors import CorruptRun
 from equilibria.sim.seeds import SeedTree
+from equilibria.testing import check_solver
 
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("leduc_poker", {"meta_solver": "nash"}),
@@ -123,3 +124,8 @@ def test_reporting_does_not_change_the_state(name: str, params: dict[str, Any]) 
         assert before.arrays.keys() == after.arrays.keys()
         for key, value in before.arrays.items():
             np.testing.assert_array_equal(value, after.arrays[key])
+
+
+@pytest.mark.parametrize(("name", "params"), CASES)
+def test_psro_keeps_the_solver_contract(name: str, params: dict[str, Any]) -> None:
+    check_solver(lambda: make(name, params))

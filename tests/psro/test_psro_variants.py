@@ -204,3 +204,8 @@ def test_solvers_for_other_games_are_refused_with_alternatives() -> None:
         PSRO(three, meta_solver="mgcce", oracle=random_oracle).step()
     with pytest.raises(InvalidValue, match="n must be"):
         PSRO(three).step(-1)
+
+
+def test_objects_that_are_no_sequence_form_games_are_refused() -> None:
+    with pytest.raises(UnsupportedGame, match="got str"):
+        PSRO("kuhn_poker")  # type: ignore[arg-type]

@@ -38,7 +38,7 @@ from equilibria.games.extensive.policy import BehaviouralPolicy, behavioural, un
 from equilibria.games.extensive.tables import policy_table
 from equilibria.sim.certificate import Certificate
 from equilibria.sim.contract import State
-from equilibria.sim.errors import CorruptRun, InvalidValue, UnknownName, Unsupported, did_you_mean
+from equilibria.sim.errors import CorruptRun, InvalidValue, UnknownName, Unsupported, UnsupportedGame, did_you_mean
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import AnyArray, FloatArray, IntArray
 
@@ -84,6 +84,11 @@ class PSRO:
             params, oracle = {**params, "oracle": oracle}, None
         if settings is not None and params:
             raise InvalidValue(f"give either settings or keywords, got both: {sorted(params)}")
+        if not isinstance(game, ExtensiveGame):
+            raise UnsupportedGame(
+                f"psro needs a perfect-recall game in sequence form, got {type(game).__name__}; make it with "
+                "openspiel(...), load_efg(...) or GameBuilder"
+            )
         self.settings = settings or make_settings(params)
         self.game = game
         self.seeds = seeds or SeedTree(0)
