@@ -32,6 +32,7 @@ COMMANDS: Final[tuple[str, ...]] = (
     "show_command",
     "compare_command",
     "export_command",
+    "dashboard_command",
     "bench_command",
     "new_command",
 )

@@ -1,0 +1,148 @@
+"""The frame of the application: pages from the registry, one menu, errors in place of exception boxes."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+import streamlit as st
+
+from equilibria.dashboards.jobs import Jobs
+from equilibria.dashboards.look import Mode
+from equilibria.dashboards.page import Context, Page
+from equilibria.dashboards.widgets import image_choice
+from equilibria.sim import registry
+from equilibria.sim.errors import EquilibriaError, PluginError
+from equilibria.sim.registry import BrokenPlugin
+
+SECTIONS: Final = ("Runs", "Equilibrium", "Worlds")
+DEFAULT_PAGE: Final = "overview"
+_LOG: Final = logging.getLogger("equilibria.dashboards")
+
+_CSS: Final = """
+<style>
+.block-container, .stMainBlockContainer {padding-top: 3.2rem; padding-bottom: 2rem;}
+@media (max-width: 640px) {
+  .block-container, .stMainBlockContainer {padding-left: 0.8rem; padding-right: 0.8rem;}
+  h1 {font-size: 1.6rem !important;}
+}
+</style>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the server was started with.
+
+    Attributes:
+        root: The runs folder.
+        read_only: Whether starting runs is off.
+    """
+
+    root: Path
+    read_only: bool = False
+
+
+def parse(arguments: Sequence[str]) -> Options:
+    """Read the arguments after ``--``: the runs folder and ``--read-only``."""
+    parser = argparse.ArgumentParser(prog="equilibria dashboard")
+    parser.add_argument("runs", nargs="?", default="runs", type=Path)
+    parser.add_argument("--read-only", action="store_true")
+    given = parser.parse_args(list(arguments))
+    return Options(given.runs, given.read_only)
+
+
+def load_pages() -> tuple[dict[str, Page], list[BrokenPlugin]]:
+    """Return the pages by registry name, and the plugins that cannot be used."""
+    pages: dict[str, Page] = {}
+    broken: list[BrokenPlugin] = []
+    for plugin in registry.all_plugins("page"):
+        if isinstance(plugin, BrokenPlugin):
+            broken.append(plugin)
+            continue
+        try:
+            page = plugin.load()()
+            if not isinstance(page, Page):
+                raise PluginError(f"page {plugin.name!r}: its target must return a Page, got {type(page).__name__}")
+        except Exception as error:  # noqa: BLE001 - a foreign page may raise anything; its neighbours stay usable
+            broken.append(BrokenPlugin("page", plugin.name, "", f"{type(error).__name__}: {error}"))
+            continue
+        pages[plugin.name] = page
+    return pages, broken
+
+
+@st.cache_resource(show_spinner=False)
+def jobs_of(root: str) -> Jobs:
+    """Return the jobs of this server for a runs folder."""
+    return Jobs(Path(root))
+
+
+def mode() -> Mode:
+    """Return whether the browser shows the light or the dark theme."""
+    return "dark" if getattr(st.context.theme, "type", None) == "dark" else "light"
+
+
+def run_application(options: Options) -> None:
+    """Draw the application; called by Streamlit on every interaction."""
+    st.set_page_config(page_title="Equilibria", page_icon="⚖️", layout="wide")
+    st.html(_CSS)
+    pages, broken = load_pages()
+    menu: dict[str, list[Any]] = {}
+    links: dict[str, Any] = {}
+    for name, page in sorted(pages.items(), key=lambda item: _place(item[1])):
+        links[name] = st.Page(
+            _draw(options, name, page, links),
+            title=page.title,
+            icon=page.icon,
+            url_path=None if name == DEFAULT_PAGE else name,
+            default=name == DEFAULT_PAGE,
+        )
+        menu.setdefault(page.section, []).append(links[name])
+    chosen = st.navigation(cast(Any, menu), expanded=True)
+    with st.sidebar:
+        image_choice()
+        st.caption(f"Runs folder: `{options.root}`" + (" (read-only)" if options.read_only else ""))
+        for plugin in broken:
+            st.warning(f"Page {plugin.name!r} cannot be shown: {plugin.error}")
+    chosen.run()
+
+
+def draw_page(options: Options, name: str, page: Page, links: dict[str, Any] | None = None) -> None:
+    """Draw one page; whatever goes wrong becomes a message in its place."""
+    st.title(page.title)
+    context = Context(
+        root=options.root,
+        page=page,
+        name=name,
+        mode=mode(),
+        jobs=jobs_of(str(options.root)),
+        read_only=options.read_only,
+        links=links or {},
+    )
+    try:
+        page.render(context)
+    except EquilibriaError as error:
+        st.error(str(error), icon=":material/error:")
+    except Exception as error:  # noqa: BLE001 - Streamlit's control flow derives from BaseException and passes
+        _LOG.exception("page %s", name)
+        st.error(
+            f"This page cannot show the run: {type(error).__name__}: {error}. The server's log has the details.",
+            icon=":material/error:",
+        )
+
+
+def _draw(options: Options, name: str, page: Page, links: dict[str, Any]) -> Any:
+    def draw() -> None:
+        draw_page(options, name, page, links)
+
+    draw.__name__ = name
+    return draw
+
+
+def _place(page: Page) -> tuple[int, str, int, str]:
+    known = SECTIONS.index(page.section) if page.section in SECTIONS else len(SECTIONS)
+    return known, page.section, page.order, page.title

@@ -1,0 +1,1 @@
+"""The pages that come with the product; each module has ``build() -> Page``."""

@@ -1,0 +1,30 @@
+"""Descriptors of the pages that come with the product; imports no streamlit, plotly or polars."""
+
+from __future__ import annotations
+
+from equilibria.sim.plugin import Plugin
+
+
+def _page(name: str, summary: str) -> Plugin:
+    return Plugin(
+        kind="page",
+        name=name,
+        summary=summary,
+        target=f"equilibria.dashboards.pages.{name}:build",
+        requires="dashboard",
+        modules=("streamlit", "plotly"),
+    )
+
+
+overview = _page("overview", "Runs and sweeps with state, progress and certificate")
+run = _page("run", "One run: certificate, convergence, scenario, log")
+compare = _page("compare", "Two runs or sweeps, paired by seed, with intervals")
+sweep = _page("sweep", "A sweep: intervals per setting, heat map, parallel coordinates")
+launch = _page("launch", "Check a scenario, run it in the background, watch, stop, resume")
+gallery = _page("gallery", "Scenarios that come with the product")
+convergence = _page("convergence", "Distance to equilibrium of several methods on one game")
+policy = _page("policy", "What a policy does at every infoset, how often it gets there, what it regrets")
+meta_game = _page("meta_game", "Payoffs between policies, meta-strategy over iterations, alpha-rank")
+dynamics = _page("dynamics", "Policy simplex with the replicator field")
+population = _page("population", "Inequality, distributions, grid and network views of populations")
+tournament = _page("tournament", "Scores, ranking and cooperation of repeated games")

@@ -1,0 +1,181 @@
+"""What pages read from run directories: thinned, cached, bounded.
+
+Everything that reaches a page has at most 2000 points or rows; the full series stays in its file.
+Results are cached by the names and sizes of the part files behind them, so a finished run is scanned
+once and a run in progress again only after a checkpoint.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import polars as pl
+
+from equilibria.sim.analysis.facts import FinalValue, final_values, finite, live_values
+from equilibria.sim.analysis.thinning import MAX_POINTS, Curve, Spacing, metric_curve
+from equilibria.sim.errors import CorruptRun
+from equilibria.sim.store import Run, layout
+
+MAX_ROWS: Final = 2000
+CACHED_RESULTS: Final = 512
+T = TypeVar("T")
+
+
+class Cache:
+    """The last results by key; safe to share between the sessions of a server.
+
+    Args:
+        size: Greatest number of results kept.
+    """
+
+    def __init__(self, size: int = CACHED_RESULTS) -> None:
+        self._size = size
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return the result of ``make`` for ``key``, made at most once while it is kept."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                found: T = self._kept[key]
+                return found
+        made = make()
+        with self._lock:
+            self._kept[key] = made
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+        return made
+
+
+_CACHE: Final = Cache()
+
+
+def fingerprint(run: Run, table: str = layout.METRICS) -> Hashable:
+    """Return what changes when a table of a run does: its parts with their sizes and times."""
+    found = []
+    for part in layout.part_files(layout.table_folder(run.path, table)):
+        stat = part.stat()
+        found.append((part.name, stat.st_size, stat.st_mtime_ns))
+    return (str(run.path), table, tuple(found))
+
+
+def cached(run: Run, table: str, key: Hashable, make: Callable[[], T]) -> T:
+    """Return a result that depends on one table of a run only.
+
+    Args:
+        run: The run.
+        table: The table; ``"metrics"`` for the long one.
+        key: What else the result depends on.
+        make: Computes it.
+
+    Raises:
+        CorruptRun: If a part of the table cannot be read.
+    """
+    try:
+        return _CACHE.get((fingerprint(run, table), key), make)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CorruptRun(
+            f"{run.path}: table {table!r} cannot be read: {reason}; `equilibria verify` names the file"
+        ) from error
+
+
+def values(run: Run) -> list[FinalValue]:
+    """Return the last value of every metric: from the summary, the table, or the live file, whichever is there."""
+    found = _summary_values(run)
+    if found:
+        return found
+    recorded = cached(run, layout.METRICS, "values", lambda: final_values(run))
+    if run.state != "running":
+        return recorded
+    newer = {(v.metric, v.key): v for v in live_values(run)}
+    return [newer.pop((v.metric, v.key), v) for v in recorded] + list(newer.values())
+
+
+def curve(
+    run: Run,
+    metric: str,
+    key: str = "",
+    *,
+    name: str = "",
+    max_points: int = MAX_POINTS,
+    spacing: Spacing = "linear",
+) -> Curve:
+    """Return one metric as a curve of at most ``max_points`` buckets; see ``sim.analysis.thinning``."""
+    return cached(
+        run,
+        layout.METRICS,
+        ("curve", metric, key, name, max_points, spacing),
+        lambda: metric_curve(run.metrics(), metric, key, name=name, max_points=max_points, spacing=spacing),
+    )
+
+
+def rows(run: Run, table: str, *, limit: int = MAX_ROWS) -> pl.DataFrame:
+    """Return the last rows of a wide table, at most ``limit``."""
+    return cached(run, table, ("rows", limit), lambda: run.table(table).tail(limit).collect())
+
+
+def units(run: Run, table: str) -> list[int]:
+    """Return the units at which a table was recorded, ascending."""
+
+    def make() -> list[int]:
+        found = run.table(table).select(pl.col("unit").unique().sort()).collect()
+        return [int(u) for u in found["unit"]]
+
+    return cached(run, table, "units", make)
+
+
+def at_unit(run: Run, table: str, unit: int, *, limit: int = 1_000_000) -> pl.DataFrame:
+    """Return the rows of a table recorded at one unit, at most ``limit``."""
+    return cached(
+        run,
+        table,
+        ("at", unit, limit),
+        lambda: run.table(table).filter(pl.col("unit") == unit).head(limit).collect(),
+    )
+
+
+def query(run: Run, table: str, key: Hashable, make: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
+    """Return the result of a lazy query on a table; ``key`` names the query for the cache."""
+    return cached(run, table, ("query", key), lambda: make(run.table(table)).collect())
+
+
+def columns(run: Run, table: str) -> dict[str, str]:
+    """Return the columns of a table with their types as texts."""
+    return cached(run, table, "columns", lambda: {n: str(t) for n, t in run.table(table).collect_schema().items()})
+
+
+def row_count(run: Run, table: str) -> int:
+    """Return the number of rows of a table; reads footers only."""
+    return cached(run, table, "count", lambda: int(run.table(table).select(pl.len()).collect().item()))
+
+
+def scenario_text(run: Run) -> str:
+    """Return ``scenario.yaml`` as given, or a note when it is missing."""
+    return _text(run.path / layout.SCENARIO) or "# the run has no scenario.yaml"
+
+
+def _text(path: Path, limit: int = 200_000) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(limit).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _summary_values(run: Run) -> list[FinalValue]:
+    summary = run.summary if isinstance(run.summary, Mapping) else {}
+    metrics, unit = summary.get("metrics"), summary.get("units")
+    if not isinstance(metrics, Mapping) or not isinstance(unit, int):
+        return []
+    found = []
+    for name, value in metrics.items():
+        for key, number in (value if isinstance(value, Mapping) else {"": value}).items():
+            if (known := finite(number)) is not None:
+                found.append(FinalValue(str(name), str(key), unit, known))
+    return found

@@ -1,0 +1,142 @@
+"""Parts that every page uses: a figure or table with its caption and its exports, a note, a state badge."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import plotly.graph_objects as go
+import polars as pl
+import streamlit as st
+
+from equilibria.sim.analysis.thinning import Curve
+
+STATE_COLOURS: Final[dict[str, str]] = {
+    "complete": "green",
+    "running": "blue",
+    "failed": "red",
+    "broken": "red",
+    "killed": "orange",
+    "interrupted": "orange",
+    "incomplete": "orange",
+}
+STATE_ICONS: Final[dict[str, str]] = {
+    "complete": "✓",
+    "running": "▶",
+    "failed": "✗",
+    "broken": "⚠",
+    "killed": "◼",
+    "interrupted": "⏸",
+    "incomplete": "…",
+}
+_IMAGE_KEY: Final = "image"
+
+
+def image_format() -> str:
+    """Return the image format chosen in the menu: ``png`` or ``svg``."""
+    return "svg" if st.session_state.get(_IMAGE_KEY) == "svg" else "png"
+
+
+def image_choice() -> None:
+    """Show the choice of the image format of the camera button."""
+    st.segmented_control(
+        "Camera button saves",
+        ["png", "svg"],
+        default="png",
+        key=_IMAGE_KEY,
+        bind="query-params",
+        required=True,
+        help="Every chart has a camera button at its upper right.",
+    )
+
+
+def show_figure(
+    figure: go.Figure,
+    *,
+    name: str,
+    caption: str = "",
+    rows: pl.DataFrame | Callable[[], pl.DataFrame] | None = None,
+    alt: str = "",
+) -> None:
+    """Show a figure with its caption and its exports: PNG or SVG by the camera, HTML and CSV by the menu.
+
+    Args:
+        figure: The figure.
+        name: File name of exports, unique on the page.
+        caption: What is seen and what good looks like.
+        rows: The numbers behind it, or a function that makes them when they are asked for.
+        alt: Description for screen readers; the caption when empty.
+    """
+    config = {
+        "displaylogo": False,
+        "responsive": True,
+        "scrollZoom": False,
+        "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+        "toImageButtonOptions": {"format": image_format(), "filename": name, "scale": 2},
+    }
+    st.plotly_chart(figure, theme=None, key=f"figure_{name}", config=config, alt=alt or caption or name)
+    left, right = st.columns([5, 1], vertical_alignment="top")
+    left.caption(caption)
+    with right.popover("Export", icon=":material/download:", width="stretch", key=f"export_{name}"):
+        st.download_button(
+            "HTML (interactive)",
+            lambda: figure.to_html(include_plotlyjs=True, full_html=True, config=config),
+            f"{name}.html",
+            "text/html",
+            key=f"html_{name}",
+            on_click="ignore",
+        )
+        if rows is not None:
+            csv_button(rows, name)
+        st.caption(f"{image_format().upper()}: camera button of the chart; the menu on the left changes the format.")
+
+
+def show_table(frame: pl.DataFrame, *, name: str, caption: str = "", **options: Any) -> Any:
+    """Show a table with its caption and a CSV export; returns what ``st.dataframe`` returns.
+
+    Args:
+        frame: Rows; the caller keeps them few.
+        name: File name of the export, unique on the page.
+        caption: What is seen.
+        options: Arguments of ``st.dataframe``.
+    """
+    options.setdefault("hide_index", True)
+    selected = st.dataframe(frame, key=f"table_{name}", **options)
+    left, right = st.columns([5, 1], vertical_alignment="top")
+    left.caption(caption)
+    with right:
+        csv_button(frame, name, label="CSV", width="stretch")
+    return selected
+
+
+def csv_button(
+    rows: pl.DataFrame | Callable[[], pl.DataFrame], name: str, *, label: str = "CSV (numbers)", width: str = "content"
+) -> None:
+    """Show a button that downloads rows as CSV; they are made on the click."""
+
+    def make() -> bytes:
+        stream = io.BytesIO()
+        (rows() if callable(rows) else rows).write_csv(stream)
+        return stream.getvalue()
+
+    st.download_button(label, make, f"{name}.csv", "text/csv", key=f"csv_{name}", on_click="ignore", width=width)  # type: ignore[arg-type]
+
+
+def curve_rows(curves: Sequence[Curve], unit: str) -> pl.DataFrame:
+    """Return curves as rows: name, unit, mean, least, greatest."""
+    frames = [
+        pl.DataFrame({"curve": [c.name] * len(c), unit: c.unit, "mean": c.mean, "least": c.low, "greatest": c.high})
+        for c in curves
+    ]
+    return pl.concat(frames) if frames else pl.DataFrame()
+
+
+def state_badge(state: str) -> None:
+    """Show a run's state as a coloured word with a sign."""
+    st.badge(f"{STATE_ICONS.get(state, '?')} {state}", color=STATE_COLOURS.get(state, "gray"))  # type: ignore[arg-type]
+
+
+def plain(text: str) -> str:
+    """Return a text of foreign origin with Markdown's signs escaped."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-.!|$~:" else c for c in text)
