@@ -18,9 +18,9 @@ _PUBLIC: dict[str, str] = {
     "solve_meta_game": "equilibria.agents.solvers.population.meta_solvers.registry:solve_meta_game",
     "OracleRequest": "equilibria.agents.solvers.population.oracle:OracleRequest",
     "ExactOracle": "equilibria.agents.solvers.population.oracle:ExactOracle",
-    "SampledPayoffs": f"{_PACKAGE}.payoffs:SampledPayoffs",
-    "bootstrap_exploitability": f"{_PACKAGE}.payoffs:bootstrap_exploitability",
-    "correlated_gap": f"{_PACKAGE}.evaluation:correlated_gap",
+    "SampledPayoffs": "equilibria.agents.solvers.population.payoffs:SampledPayoffs",
+    "bootstrap_exploitability": "equilibria.agents.solvers.population.payoffs:bootstrap_exploitability",
+    "correlated_gap": "equilibria.agents.solvers.population.evaluation:correlated_gap",
     "verify_symmetric": "equilibria.agents.solvers.population.symmetric:verify_symmetric",
 }
 
