@@ -153,7 +153,7 @@ class BodyReservoir:
     def save(self) -> State:
         """Return everything needed to go on bit-identically (bodies are made from the seed again)."""
         arrays = {
-            "x": self._x, "mean": self._mean, "memory": self._memory,
+            "x": self._x.copy(), "mean": self._mean.copy(), "memory": self._memory.copy(),
             "actions": self.actions, "receptivity": self.receptivity, "states": self.states,
         }  # fmt: skip
         return State({name: array.copy() for name, array in arrays.items()})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from open_spiel.python.egt import alpharank as openspiel_alpharank
 
-from equilibria.games.analysis import alpha_rank, alpha_rank_single
+from equilibria.games.analysis import alpha_rank, alpha_rank_single, alpharank
 from equilibria.games.analysis.markov import NEVER, gth, gth_log, gth_orders
 from equilibria.sim.errors import InvalidValue, NumericalError
 
@@ -83,6 +83,17 @@ def test_equilibria_that_need_two_mistakes_to_leave_are_compared_by_order() -> N
     ranked = alpha_rank([payoff] * 3)
     assert ranked.sinks == 2
     np.testing.assert_allclose(ranked.distribution[1, 1, 1], 1.0)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (2, 2, 2), (3, 2, 3), (2, 2, 2, 2)])
+def test_sink_method_agrees_with_leading_orders_on_tied_games(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(12)
+    for _ in range(60):
+        payoffs = rng.integers(0, 3, (len(shape), *shape)).astype(float)
+        pointer, target, advantage = alpharank._deviations(payoffs.reshape(len(shape), -1), np.array(shape, np.int64))
+        edges = alpharank._Edges(pointer, target, advantage)
+        by_sinks, _ = alpharank._limit(edges, 1e-14)
+        np.testing.assert_allclose(by_sinks, alpharank._by_orders(edges, 1e-14), atol=1e-10)
 
 
 def test_leading_orders_match_state_reduction_at_a_small_epsilon() -> None:

@@ -113,7 +113,7 @@ def test_pairwise_loss_is_minimised_by_the_closed_form_update() -> None:
                 weight.append(pi[a] * pi[b] * CYCLE[a, b])  # a is the preferred one
     root = np.sqrt(weight)
     found = np.linalg.lstsq(np.array(rows) * root[:, None], np.array(target) * root, rcond=None)[0]
-    logits = np.log(pi)
+    logits = np.log(pi)  # log probabilities, as the updates expect
     updates.inpo_(CYCLE, np.log(REFERENCE), logits, tau, eta, 0, 1)
     # the update is a stationary point of the loss, and the only one up to a constant
     gradient = np.zeros(n)

@@ -24,19 +24,19 @@ def _agent(name: str, summary: str, settings: type[Settings], reference: str) ->
 
 sppo = _agent(
     "sppo",
-    "Self-play preference optimisation by multiplicative weights; the average policy converges.",
+    "Self-play preference optimisation by multiplicative weights; the average policy converges",
     SPPOSettings,
     "Wu et al. (2024), arXiv 2405.00675",
 )
 spo = _agent(
     "spo",
-    "Self-play preference optimisation from sampled responses that judge each other.",
+    "Self-play preference optimisation from sampled responses that judge each other",
     SPOSettings,
     "Swamy et al. (2024), A minimaximalist approach to RLHF, arXiv 2401.04056",
 )
 inpo = _agent(
     "inpo",
-    "Iterative Nash policy optimisation; the last policy converges to the regularised winner.",
+    "Iterative Nash policy optimisation; the last policy converges to the regularised winner",
     INPOSettings,
     "Zhang et al. (2024), arXiv 2407.00617",
 )

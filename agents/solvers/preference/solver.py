@@ -51,6 +51,7 @@ class PreferenceSolver:
         n = game.items
         self.reference = _reference(settings, n)
         self._logits = np.log(self.reference)
+        updates.normalise_(self._logits)
         self._total = np.zeros(n)
         self._iteration = 0
         self._key = (seeds or SeedTree(0)).child("responses").key()

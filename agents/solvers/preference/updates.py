@@ -37,9 +37,18 @@ def normalise_(logits: FloatArray) -> FloatArray:
 
 
 @kernel
+def probabilities(logits: FloatArray) -> FloatArray:
+    """Return exp(logits) [n] of log probabilities; bit for bit what ``normalise_`` returned with them."""
+    out = np.empty_like(logits)
+    for y in range(logits.shape[0]):
+        out[y] = math.exp(logits[y])
+    return out
+
+
+@kernel
 def sppo_(preference: FloatArray, logits: FloatArray, total: FloatArray, eta: float, steps: int) -> None:
     """Do ``steps`` multiplicative-weights updates in place; adds the policy before each update to ``total`` [n]."""
-    pi = normalise_(logits)
+    pi = probabilities(logits)
     for _ in range(steps):
         total += pi
         logits += eta * (preference @ pi)
@@ -60,7 +69,7 @@ def spo_(
     """Do ``steps`` sampled updates in place; step numbers ``first``, ``first`` + 1, ... count the random numbers."""
     n = logits.shape[0]
     drawn = np.zeros(samples, np.int64)
-    pi = normalise_(logits)
+    pi = probabilities(logits)
     for t in range(first, first + steps):
         total += pi
         for s in range(samples):
@@ -98,7 +107,7 @@ def inpo_(
         first: Number of the first step, counted from 0.
         steps: Steps.
     """
-    pi = normalise_(logits)
+    pi = probabilities(logits)
     for t in range(first, first + steps):
         # the schedule starts at tau (t = 0): the previous policy then has exponent 0
         e = eta if eta > 0.0 else tau * (t + 2.0) / 2.0
@@ -125,6 +134,7 @@ def inpo_fixed_point(
     """
     log_reference = np.log(reference)
     logits = log_reference.copy()
+    normalise_(logits)
     eta, residual, block = max(1.0, tau), np.inf, 200
     for _ in range(max(1, limit // block)):
         inpo_(preference, log_reference, logits, tau, eta, 0, block)

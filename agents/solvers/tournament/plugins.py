@@ -8,7 +8,7 @@ from equilibria.sim.plugin import Plugin
 tournament = Plugin(
     kind="agent",
     name="tournament",
-    summary="Round-robin tournament of an iterated game; reports where replicator dynamics lead from equal shares.",
+    summary="Round-robin tournament of an iterated game; reports where replicator dynamics lead from equal shares",
     target="equilibria.agents.solvers.tournament.solver:build",
     settings=TournamentSettings,
     engines=("extensive",),
