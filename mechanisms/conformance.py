@@ -77,7 +77,9 @@ class Case:
         """Return the true value [P, n] of what everybody got."""
         if isinstance(self.rule, MultiUnitRule):
             units = out.alloc.sum(axis=2)
-            return np.asarray(np.where(np.arange(self.values.shape[2]) < units[:, :, None], self.values, 0.0).sum(axis=2))
+            return np.asarray(
+                np.where(np.arange(self.values.shape[2]) < units[:, :, None], self.values, 0.0).sum(axis=2)
+            )
         if isinstance(self.rule, CombinatorialRule):
             got = (out.alloc.astype(np.int64) << np.arange(out.alloc.shape[2])).sum(axis=2)
             inside = (self.bundles & ~got[:, :, None]) == 0
