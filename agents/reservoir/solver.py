@@ -169,4 +169,6 @@ def build(settings: BRGSettings, *, game: Any, roles: Sequence[str], seeds: Seed
     """Build the agent of a scenario."""
     if not isinstance(game, ScheduledDilemma):
         raise UnsupportedGame(f"brg plays scheduled dilemmas (scheduled_dilemma), got {type(game).__name__}")
+    if budget > game.rounds:
+        raise InvalidValue(f"run.budget must be at most the schedule's {game.rounds} rounds, got {budget}")
     return BodyReservoir(game, settings, seeds=seeds)

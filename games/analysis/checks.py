@@ -38,8 +38,8 @@ def antisymmetric_matrix(values: ArrayLike, name: str = "payoffs", tolerance: fl
     if gap.max() > tolerance * scale:
         i, j = np.unravel_index(int(gap.argmax()), gap.shape)
         raise InvalidValue(
-            f"{name} must be antisymmetric (what i wins against j, j loses): entry [{i}, {j}] is {matrix[i, j]!r} "
-            f"and entry [{j}, {i}] is {matrix[j, i]!r}"
+            f"{name} must be antisymmetric (what i wins against j, j loses): entry [{i}, {j}] is "
+            f"{float(matrix[i, j])!r} and entry [{j}, {i}] is {float(matrix[j, i])!r}"
         )
     return (matrix - matrix.T) / 2
 

@@ -148,7 +148,8 @@ class TeamSolver:
 
     def save(self) -> State:
         """Return everything needed to go on bit-identically."""
-        arrays = {"policies": self.population.policies, "meta_strategy": self.meta_strategy, **self._arrays()}
+        # copies: histories are views of buffers that go on growing
+        arrays = {"policies": self.population.policies.copy(), "meta_strategy": self.meta_strategy, **self._arrays()}
         return State(arrays, {"iteration": self._iteration, "solver": self.name, **self._meta()})
 
     def load(self, state: State) -> None:

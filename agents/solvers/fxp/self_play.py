@@ -63,6 +63,7 @@ class SelfPlay(TeamSolver):
         self.dual = np.zeros((game.members, game.actions))  # log weights, scores or regrets
         self.converged_at = -1
         self._run = 0
+        self._policies, self._embeddings = self.population.policies, self.population.embeddings
 
     @property
     def current(self) -> FloatArray:
@@ -70,12 +71,9 @@ class SelfPlay(TeamSolver):
         return np.asarray(self.population.policies[self._iteration])
 
     def step(self, n: int = 1) -> None:
-        """Do ``n`` iterations; histories grow once per call, not per iteration."""
+        """Do ``n`` iterations."""
         game, first = self.game, self._iteration
-        old = self.population
-        policies = np.concatenate([old.policies, np.empty((n, game.members, game.actions))])
-        embeddings = np.concatenate([old.embeddings, np.empty((n, old.embeddings.shape[1]))])
-        self.population.policies, self.population.embeddings = policies, embeddings
+        policies, embeddings = self._room(first + 1 + n)
         for t in range(first, first + n):
             values = self._values(t)
             if not np.isfinite(values).all():
@@ -84,6 +82,18 @@ class SelfPlay(TeamSolver):
             embeddings[t + 1] = kernels.expectation(game.features, policies[t + 1])
             self._iteration = t + 1
         self.meta_strategy = self._output()
+
+    def _room(self, size: int) -> tuple[FloatArray, FloatArray]:
+        """Return histories with room for ``size`` policies; buffers double, so that many short calls stay cheap."""
+        kept = self._iteration + 1
+        if len(self._policies) < size:
+            policies = np.zeros((max(size, 2 * kept), self.game.members, self.game.actions))
+            embeddings = np.zeros((len(policies), self.population.embeddings.shape[1]))
+            policies[:kept] = self.population.policies
+            embeddings[:kept] = self.population.embeddings
+            self._policies, self._embeddings = policies, embeddings
+        self.population.policies, self.population.embeddings = self._policies[:size], self._embeddings[:size]
+        return self.population.policies, self.population.embeddings
 
     def _values(self, t: int) -> FloatArray:
         """Return Q [N, A] of iteration ``t``."""
@@ -141,6 +151,7 @@ class SelfPlay(TeamSolver):
         return {"converged_at": self.converged_at, "run": self._run}
 
     def _restore(self, state: State) -> None:
+        self._policies, self._embeddings = self.population.policies, self.population.embeddings
         self.dual = np.array(state.arrays["dual"], dtype=np.float64)
         self.converged_at = int(state.meta["converged_at"])  # type: ignore[arg-type]
         self._run = int(state.meta["run"])  # type: ignore[arg-type]
