@@ -14,6 +14,7 @@ over the time of the run.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import statistics
 from collections.abc import Callable, Iterator
@@ -76,9 +77,12 @@ def _plain(name: str, iterations: int) -> Callable[[], object]:
 
 def _against_openspiel(name: str, iterations: int, *, target: float, rounds: int) -> Row:
     ours = medians({"ours": _plain(name, iterations)}, rounds=5)["ours"]
+    case = f"{name}: PSRO with Nash, {iterations} iterations"
+    if importlib.util.find_spec("cvxpy") is None:
+        return Row(case=case, ours=ours, unit="s", note="the peer needs cvxpy: pip install cvxpy")
     theirs = statistics.median(seconds(_openspiel(name, iterations)) for _ in range(rounds))
     return Row(
-        case=f"{name}: PSRO with Nash, {iterations} iterations",
+        case=case,
         ours=ours,
         peer=theirs,
         peer_name="OpenSpiel psro_v2 (100 simulations per entry)",

@@ -236,6 +236,7 @@ class PSRO:
                 unit="game payoff",
                 method=method,
                 details=details,
+                warning="policy() is the product of the marginals, not the joint device",
             )
         return Certificate(
             measure="exploitability",
