@@ -55,7 +55,7 @@ def gradient2(rowptr, col0, val, x, g, lo, hi):  # type: ignore[no-untyped-def]
         while k < end:
             a0 += val[k] * x[col0[k]]
             k += np.uint64(1)
-        g[s] = (a0 + a1) + (a2 + a3)
+        g[s] = a0 + a1 + a2 + a3
 
 
 @kernel(forceinline=True)
@@ -76,7 +76,7 @@ def gradient3(rowptr, col0, col1, val, x, g, lo, hi):  # type: ignore[no-untyped
         while k < end:
             a0 += val[k] * x[col0[k]] * x[col1[k]]
             k += np.uint64(1)
-        g[s] = (a0 + a1) + (a2 + a3)
+        g[s] = a0 + a1 + a2 + a3
 
 
 @kernel
