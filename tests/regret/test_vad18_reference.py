@@ -4,7 +4,7 @@ The numbers are regenerated from the shipped sweeps ``vad18`` and ``vad_ablation
 the sweeps and the tables cannot drift apart.  Values above 1e-4 must be met within a factor 1.5,
 smaller ones within 20 (they depend on rounding); below 1e-13 counts as zero.
 
-Entries in ``CHAOTIC`` are not reproduced because iterates depend on the last bits: DCFR on Liar's Dice 6,
+Entries in ``CHAOTIC`` are not reproduced because iterates depend on the last bits: DCFR on Liar's Dice 6, VAD on Battleship 3x2,
 unclipped methods on three-player Blotto, which do not converge, and one ablation on Blotto end lower than
 the reference; WOP-CFR on three-player Leduc ends between 1.7e-3 and 2.2e-3 instead of 1.2e-3.
 """
