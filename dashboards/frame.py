@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import streamlit as st
 
 from equilibria.dashboards.jobs import Jobs
-from equilibria.dashboards.look import Mode
+from equilibria.dashboards.look import SHADES, Mode
 from equilibria.dashboards.page import Context, Page
 from equilibria.dashboards.widgets import image_choice
 from equilibria.sim import registry
@@ -32,6 +32,14 @@ _CSS: Final = """
 }
 </style>
 """
+
+
+_LOGO: Final = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="190" height="36" viewBox="0 0 190 36">'
+    '<path d="M4 30 L18 6 L32 30 Z" fill="none" stroke="{colour}" stroke-width="2.5"/>'
+    '<circle cx="18" cy="21" r="4" fill="{colour}"/>'
+    '<text x="42" y="26" font-family="sans-serif" font-size="22" font-weight="600" fill="{text}">Equilibria</text></svg>'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,7 @@ def run_application(options: Options) -> None:
             default=name == DEFAULT_PAGE,
         )
         menu.setdefault(page.section, []).append(links[name])
+    st.logo(_LOGO.format(colour=SHADES[mode()].accent, text=SHADES[mode()].text), size="large")
     chosen = st.navigation(cast(Any, menu), expanded=True)
     with st.sidebar:
         image_choice()

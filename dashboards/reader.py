@@ -117,7 +117,7 @@ def curve(
 
 def rows(run: Run, table: str, *, limit: int = MAX_ROWS) -> pl.DataFrame:
     """Return the last rows of a wide table, at most ``limit``."""
-    return cached(run, table, ("rows", limit), lambda: run.table(table).tail(limit).collect())
+    return cached(run, table, ("rows", limit), lambda: _collected(run.table(table).tail(limit)))
 
 
 def units(run: Run, table: str) -> list[int]:
@@ -142,7 +142,7 @@ def at_unit(run: Run, table: str, unit: int, *, limit: int = 1_000_000) -> pl.Da
 
 def query(run: Run, table: str, key: Hashable, make: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
     """Return the result of a lazy query on a table; ``key`` names the query for the cache."""
-    return cached(run, table, ("query", key), lambda: make(run.table(table)).collect())
+    return cached(run, table, ("query", key), lambda: _collected(make(run.table(table))))
 
 
 def columns(run: Run, table: str) -> dict[str, str]:
@@ -158,6 +158,11 @@ def row_count(run: Run, table: str) -> int:
 def scenario_text(run: Run) -> str:
     """Return ``scenario.yaml`` as given, or a note when it is missing."""
     return _text(run.path / layout.SCENARIO) or "# the run has no scenario.yaml"
+
+
+def _collected(frame: pl.LazyFrame) -> pl.DataFrame:
+    found: pl.DataFrame = frame.collect()
+    return found
 
 
 def _text(path: Path, limit: int = 200_000) -> str:

@@ -111,7 +111,7 @@ def _is_free(address: str, port: int) -> bool:
 
 
 def _theme() -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for mode, shades in SHADES.items():
         found |= {
             f"theme.{mode}.backgroundColor": shades.background,

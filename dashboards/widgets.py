@@ -76,20 +76,20 @@ def show_figure(
         "toImageButtonOptions": {"format": image_format(), "filename": name, "scale": 2},
     }
     st.plotly_chart(figure, theme=None, key=f"figure_{name}", config=config, alt=alt or caption or name)
-    left, right = st.columns([5, 1], vertical_alignment="top")
-    left.caption(caption)
-    with right.popover("Export", icon=":material/download:", width="stretch", key=f"export_{name}"):
-        st.download_button(
-            "HTML (interactive)",
-            lambda: figure.to_html(include_plotlyjs=True, full_html=True, config=config),
-            f"{name}.html",
-            "text/html",
-            key=f"html_{name}",
-            on_click="ignore",
-        )
-        if rows is not None:
-            csv_button(rows, name)
-        st.caption(f"{image_format().upper()}: camera button of the chart; the menu on the left changes the format.")
+    with st.container(horizontal=True, vertical_alignment="top"):
+        st.caption(caption, width="stretch")
+        with st.popover("Export", icon=":material/download:", width="content", key=f"export_{name}"):
+            st.download_button(
+                "HTML (interactive)",
+                lambda: figure.to_html(include_plotlyjs=True, full_html=True, config=config),
+                f"{name}.html",
+                "text/html",
+                key=f"html_{name}",
+                on_click="ignore",
+            )
+            if rows is not None:
+                csv_button(rows, name)
+            st.caption(f"{image_format().upper()}: camera button of the chart; the menu sets PNG or SVG.")
 
 
 def show_table(frame: pl.DataFrame, *, name: str, caption: str = "", **options: Any) -> Any:
@@ -102,17 +102,17 @@ def show_table(frame: pl.DataFrame, *, name: str, caption: str = "", **options: 
         options: Arguments of ``st.dataframe``.
     """
     options.setdefault("hide_index", True)
+    given = options.pop("column_config", {})
+    floats = [c for c, t in frame.schema.items() if t.is_float()]
+    options["column_config"] = {**{c: st.column_config.NumberColumn(format="%.4g") for c in floats}, **given}
     selected = st.dataframe(frame, key=f"table_{name}", **options)
-    left, right = st.columns([5, 1], vertical_alignment="top")
-    left.caption(caption)
-    with right:
-        csv_button(frame, name, label="CSV", width="stretch")
+    with st.container(horizontal=True, vertical_alignment="top"):
+        st.caption(caption, width="stretch")
+        csv_button(frame, name, label="CSV")
     return selected
 
 
-def csv_button(
-    rows: pl.DataFrame | Callable[[], pl.DataFrame], name: str, *, label: str = "CSV (numbers)", width: str = "content"
-) -> None:
+def csv_button(rows: pl.DataFrame | Callable[[], pl.DataFrame], name: str, *, label: str = "CSV (numbers)") -> None:
     """Show a button that downloads rows as CSV; they are made on the click."""
 
     def make() -> bytes:
@@ -120,7 +120,7 @@ def csv_button(
         (rows() if callable(rows) else rows).write_csv(stream)
         return stream.getvalue()
 
-    st.download_button(label, make, f"{name}.csv", "text/csv", key=f"csv_{name}", on_click="ignore", width=width)  # type: ignore[arg-type]
+    st.download_button(label, make, f"{name}.csv", "text/csv", key=f"csv_{name}", on_click="ignore")
 
 
 def curve_rows(curves: Sequence[Curve], unit: str) -> pl.DataFrame:

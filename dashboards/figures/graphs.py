@@ -27,6 +27,7 @@ def response_graph(
     angle = np.pi / 2 - 2 * np.pi * np.arange(len(names)) / max(1, len(names))
     x, y = np.cos(angle), np.sin(angle)
     shades = SHADES[mode]
+    share = mass / max(float(mass.max()), 1e-300) if len(mass) else mass
     figure = go.Figure()
     for start, end in edges:
         figure.add_annotation(
@@ -44,8 +45,8 @@ def response_graph(
             arrowsize=1.1,
             arrowwidth=1,
             arrowcolor=transparent(shades.muted, 0.55),
-            standoff=float(10 + 24 * np.sqrt(mass[end])),
-            startstandoff=float(8 + 20 * np.sqrt(mass[start])),
+            standoff=float(8 + 17 * np.sqrt(share[end])),
+            startstandoff=float(7 + 17 * np.sqrt(share[start])),
         )
     figure.add_scatter(
         x=x,
@@ -54,7 +55,7 @@ def response_graph(
         text=list(names),
         textposition=[_side(a) for a in angle],
         marker={
-            "size": 12 + 46 * np.sqrt(mass),
+            "size": 12 + 34 * np.sqrt(share),
             "color": mass,
             "colorscale": "Viridis",
             "cmin": 0,
@@ -78,6 +79,7 @@ def network(
     sizes: FloatArray | None = None,
     mode: Mode = "light",
     palette: Mapping[str, int] | None = None,
+    unknown: str = "",
 ) -> go.Figure:
     """Draw agents and their links, one colour per state.
 
@@ -88,10 +90,11 @@ def network(
         sizes: [n] marker sizes in pixels.
         mode: Light or dark.
         palette: Order of states in the legend.
+        unknown: State of agents of which nothing is known; drawn small and grey.
     """
     shades = SHADES[mode]
     order = sorted(set(states), key=lambda s: (palette or {}).get(s, 99))
-    chosen = colours(order)
+    chosen = colours(palette or order)
     gap = np.full(len(links), np.nan)
     figure = go.Figure()
     figure.add_scatter(
@@ -111,9 +114,9 @@ def network(
             mode="markers",
             name=state,
             marker={
-                "size": 8 if sizes is None else sizes[here],
-                "color": hue(chosen[state], mode),
-                "line": {"width": 0.8, "color": shades.background},
+                "size": (6 if state == unknown else 10) if sizes is None else sizes[here],
+                "color": shades.grid if state == unknown else hue(chosen[state], mode),
+                "line": {"width": 0.8, "color": shades.muted if state == unknown else shades.background},
             },
             customdata=np.flatnonzero(here),
             hovertemplate="node %{customdata}<extra>" + state + "</extra>",

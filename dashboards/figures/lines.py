@@ -73,12 +73,40 @@ def curves(
         layout(
             mode,
             xaxis={"title": x_label, "type": "log" if log_x else "linear"},
-            yaxis={"title": y_label, "type": "log" if log else "linear", "exponentformat": "power"},
+            yaxis={
+                "title": y_label,
+                "type": "log" if log else "linear",
+                "exponentformat": "power",
+                **_decades(series, log),
+            },
             showlegend=len(series) > 1,
+            height=420 + 22 * max(0, len(series) - 4),
             hovermode="x unified" if len(series) <= 8 else "closest",
         )
     )
     return figure
+
+
+def series(
+    x: FloatArray, values: Mapping[str, FloatArray], *, x_label: str, y_label: str, mode: Mode = "light"
+) -> go.Figure:
+    """Draw plain lines [T] by name over ``x`` [T]."""
+    chosen = colours(values)
+    figure = go.Figure()
+    for name, y in values.items():
+        figure.add_scatter(x=x, y=y, mode="lines", name=name, line=line(chosen[name], mode))
+    figure.update_layout(layout(mode, xaxis={"title": x_label}, yaxis={"title": y_label}, hovermode="x unified"))
+    return figure
+
+
+def _decades(series: Sequence[Curve], log: bool) -> dict[str, int]:
+    """Return one tick per decade when a log axis shows more than one: labels of 2 and 5 only crowd it."""
+    seen = [v[np.isfinite(v) & (v > 0)] for c in series for v in (c.low, c.high)] if log else []
+    seen = [v for v in seen if v.size]
+    if not seen:
+        return {}
+    span = np.log10(max(v.max() for v in seen) / min(v.min() for v in seen))
+    return {"dtick": max(1, round(span / 8))} if span > 1.5 else {}
 
 
 def _shown(values: FloatArray, log: bool) -> FloatArray:

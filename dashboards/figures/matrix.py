@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
 
 from equilibria.dashboards.look import DIVERGING, SEQUENTIAL, Mode, layout
+from equilibria.sim.analysis.colours import contrast
 from equilibria.sim.analysis.ticks import short
 from equilibria.sim.types import FloatArray
 
@@ -24,6 +26,7 @@ def heatmap(
     column_label: str = "",
     value_label: str = "",
     diverging: bool = False,
+    limits: tuple[float, float] | None = None,
     mode: Mode = "light",
     height: int | None = None,
 ) -> go.Figure:
@@ -37,11 +40,14 @@ def heatmap(
         column_label: What columns are.
         value_label: Quantity and unit.
         diverging: Colours centred at 0, for signed payoffs.
+        limits: Values at the ends of the colour scale; those of the data when absent.
         mode: Light or dark.
         height: Pixels; by the number of rows when absent.
     """
     finite = values[np.isfinite(values)]
-    bound = float(np.abs(finite).max()) if finite.size else 1.0
+    bound = (float(np.abs(finite).max()) if finite.size else 0.0) or 1.0
+    if limits is None:
+        limits = (-bound, bound) if diverging else (float(finite.min()), float(finite.max())) if finite.size else (0, 1)
     texts = values.size <= _MAX_TEXTS
     figure = go.Figure(
         go.Heatmap(
@@ -49,15 +55,14 @@ def heatmap(
             x=_unique(columns),
             y=_unique(rows),
             colorscale=DIVERGING[mode] if diverging else SEQUENTIAL,
-            zmid=0.0 if diverging else None,
-            zmin=-bound if diverging and bound else None,
-            zmax=bound if diverging and bound else None,
-            text=[[short(v) if np.isfinite(v) else "" for v in row] for row in values] if texts else None,
-            texttemplate="%{text}" if texts else None,
+            zmin=limits[0],
+            zmax=limits[1],
             colorbar={"title": {"text": value_label, "side": "right"}, "thickness": 12, "outlinewidth": 0},
             hovertemplate=f"{row_label} %{{y}}<br>{column_label} %{{x}}<br>%{{z:.4~g}} {value_label}<extra></extra>",
         )
     )
+    if texts:
+        _add_texts(figure, values, DIVERGING[mode] if diverging else SEQUENTIAL, limits)
     figure.update_layout(
         layout(
             mode,
@@ -67,6 +72,29 @@ def heatmap(
         )
     )
     return figure
+
+
+def _add_texts(figure: go.Figure, values: FloatArray, scale: object, limits: tuple[float, float]) -> None:
+    """Write every cell's number in black or white, whichever has more contrast with the cell."""
+    heat = figure.data[0]
+    low, high = limits
+    xs, ys, texts, inks = [], [], [], []
+    for (i, j), value in np.ndenumerate(values):
+        if not np.isfinite(value):
+            continue
+        share = (value - low) / (high - low) if high > low else 0.5
+        cell = _hexadecimal(sample_colorscale(scale, min(1.0, max(0.0, share)), colortype="tuple")[0])
+        xs.append(heat.x[j])
+        ys.append(heat.y[i])
+        texts.append(short(float(value)))
+        inks.append(max(("#000000", "#ffffff"), key=lambda ink: contrast(ink, cell)))
+    figure.add_scatter(
+        x=xs, y=ys, text=texts, mode="text", textfont={"color": inks, "size": 12}, hoverinfo="skip", showlegend=False
+    )
+
+
+def _hexadecimal(colour: tuple[float, float, float]) -> str:
+    return "#" + "".join(f"{round(255 * channel):02x}" for channel in colour)
 
 
 def mixture_over_time(
@@ -88,9 +116,10 @@ def mixture_over_time(
         row_label="policy",
         column_label=x_label,
         value_label="probability",
+        limits=(0.0, 1.0),
         mode=mode,
     )
-    figure.update_traces(zmin=0.0, zmax=1.0, text=None, texttemplate=None)
+    figure.data = figure.data[:1]
     return figure
 
 

@@ -78,7 +78,7 @@ def simplex(
     figure.update_layout(
         layout(
             mode,
-            height=500,
+            height=580,
             xaxis=hidden,
             yaxis={"visible": False, "range": [-0.1, 0.98], "scaleanchor": "x", "scaleratio": 1},
             legend={"orientation": "h", "y": -0.02, "yanchor": "top"},
@@ -93,7 +93,7 @@ def _add_field(figure: go.Figure, payoffs: FloatArray, mode: Mode) -> None:
     speed = np.hypot(move[:, 0], move[:, 1])
     fastest = float(speed.max()) or 1.0
     # lengths grow with the root of the speed, so that slow regions stay visible
-    unit = move / np.maximum(speed, 1e-300)[:, None] * (0.055 * np.sqrt(speed / fastest))[:, None]
+    unit = move / np.maximum(speed, 1e-300)[:, None] * (0.07 * np.sqrt(speed / fastest))[:, None]
     ends = at + unit
     gap = np.full(len(at), np.nan)
     figure.add_scatter(
@@ -111,7 +111,7 @@ def _add_field(figure: go.Figure, payoffs: FloatArray, mode: Mode) -> None:
         mode="markers",
         marker={
             "symbol": "arrow",
-            "size": 8,
+            "size": 9,
             "angle": 90 - np.degrees(np.arctan2(unit[:, 1], unit[:, 0])),
             "color": speed,
             "colorscale": "Viridis",

@@ -54,7 +54,7 @@ def parallel(
             unselected={"line": {"color": shades.grid, "opacity": 0.4}},
         )
     )
-    figure.update_layout(layout(mode, height=420, margin={"l": 70, "r": 70, "t": 60, "b": 30}))
+    figure.update_layout(layout(mode, height=420, margin={"l": 120, "r": 90, "t": 60, "b": 30}))
     return figure
 
 

@@ -14,11 +14,11 @@ from equilibria.dashboards import reader
 from equilibria.dashboards.catalogue import Entry
 from equilibria.dashboards.figures import lines, simplex
 from equilibria.dashboards.page import Context, Page
+from equilibria.dashboards.pages.tournament import turns_of
 from equilibria.dashboards.widgets import show_figure
 from equilibria.games.analysis.dynamics import replicator
 from equilibria.games.analysis.matrix_nash import max_entropy_nash
 from equilibria.sim.analysis.facts import resolved_scenario
-from equilibria.sim.analysis.thinning import Curve
 from equilibria.sim.errors import EquilibriaError
 from equilibria.sim.store import Run
 from equilibria.sim.types import FloatArray
@@ -100,7 +100,7 @@ def _scores(run: Run) -> tuple[FloatArray, list[str]] | None:
     labels = frame["strategy"].unique(maintain_order=True).to_list()
     if len(labels) < 3 or len(labels) ** 2 != len(frame):
         return None
-    return frame["score"].to_numpy().reshape(len(labels), len(labels)), labels
+    return frame["score"].to_numpy().reshape(len(labels), len(labels)) / turns_of(run), labels
 
 
 def _chosen_three(labels: list[str]) -> list[int]:
@@ -145,8 +145,8 @@ def _equilibrium(part: FloatArray) -> dict[str, FloatArray]:
     if not np.allclose(part, -part.T):
         return {}
     try:
-        return {"equilibrium": max_entropy_nash(part).x}
-    except (EquilibriaError, AttributeError):
+        return {"equilibrium": max_entropy_nash(part).row}
+    except EquilibriaError:
         return {}
 
 
@@ -166,12 +166,9 @@ def _shares(context: Context, matrix: FloatArray, labels: list[str]) -> None:
     time = np.linspace(0.0, HORIZON, SAMPLES)
     shares = _solved(matrix, np.full(len(matrix), 1.0 / len(matrix)), HORIZON)
     order = np.argsort(-shares.max(axis=0))[:8]
-    ticks = np.round(time * 10).astype(np.int64)
-    curves = [
-        Curve(name=labels[i], unit=ticks, mean=shares[:, i], low=shares[:, i], high=shares[:, i], rows=len(time))
-        for i in order
-    ]
-    figure = lines.curves(curves, x_label="time x 10", y_label="share", mode=context.mode)
+    figure = lines.series(
+        time, {labels[i]: shares[:, i] for i in order}, x_label="time", y_label="share", mode=context.mode
+    )
     show_figure(
         figure,
         name="shares",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from equilibria.dashboards.page import Context, Page
+from equilibria.dashboards.widgets import plain
 from equilibria.sim.scenario import shipped
 
 MAX_CARDS = 60
@@ -48,8 +49,8 @@ def render(context: Context) -> None:
     for index, card in enumerate(found[:MAX_CARDS]):
         with columns[index % 2].container(border=True):
             st.markdown(f"**{card.name}**")
-            st.write(card.what)
-            st.caption(f"Source: {card.paper}  \nExpect: {card.expect}")
+            st.write(plain(card.what))
+            st.caption(f"Source: {plain(card.paper)}  \nExpect: {plain(card.expect)}")
             context.link("launch", "Open in Launch", icon=":material/rocket_launch:", scenario=card.name)
     if len(found) > MAX_CARDS:
         st.info(f"{len(found) - MAX_CARDS} more; narrow the filter to see them.")

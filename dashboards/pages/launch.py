@@ -86,7 +86,7 @@ def _start(context: Context, plan: Plan, text: str) -> None:
     if seed is None:
         st.error(f"the seed must be a whole number of at least 0, found {given[:40]!r}", icon=":material/error:")
         return
-    sweep = right.toggle("All members of the sweep", key="as_sweep", disabled=plan.sweep is None)
+    sweep = plan.sweep is not None and right.toggle("Whole sweep", value=True, key="as_sweep")
     default = f"{plan.name}-{plan.hash[:8]}-" + ("sweep" if sweep else f"s{seed}")
     name = left.text_input("Name of the run directory", default, key=f"name_{default}")
     if st.button(

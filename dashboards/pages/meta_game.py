@@ -9,7 +9,7 @@ import polars as pl
 import streamlit as st
 
 from equilibria.dashboards import reader
-from equilibria.dashboards.figures import bars, graphs, matrix
+from equilibria.dashboards.figures import graphs, matrix
 from equilibria.dashboards.page import Context, Page
 from equilibria.dashboards.widgets import show_figure
 from equilibria.games.analysis.alpharank import alpha_rank
@@ -138,13 +138,12 @@ def _ranking(context: Context, tensors: list[FloatArray]) -> None:
     show_figure(
         figure,
         name="alpha_rank",
-        caption="Joint profiles (policy of each player) with the greatest long-run mass under alpha-rank; arrows are "
+        caption=f"The {len(names)} of {mass.size:,} joint profiles (policy of each player) with the greatest long-run mass "
+        f"under alpha-rank, together {values.sum():.1%}; arrows are "
         "single deviations that gain. All mass on one profile without outgoing arrows is a strict Nash equilibrium; "
         "a cycle shares its mass.",
         rows=rows,
     )
-    chart = bars.bars(names, values.tolist(), y_label="mass", x_label="profile", mode=context.mode)
-    show_figure(chart, name="alpha_rank_mass", caption="The same masses in order.", rows=rows)
 
 
 def _side(tensor: FloatArray) -> int:

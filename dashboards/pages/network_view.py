@@ -68,8 +68,16 @@ def network_picture(params: Mapping[str, Any], seed: int, frame: pl.DataFrame) -
         return "The recorded agents do not fit the network of the scenario."
     states = np.full(network.nodes, -1, np.int64)
     states[agents] = frame["state"].to_numpy()
-    nodes = ball(network, int(agents[len(agents) // 2]), MAX_NODES)
+    nodes = ball(network, _centre(network, states), MAX_NODES)
     return _lay_out(network, nodes, states)
+
+
+def _centre(network: Network, states: IntArray) -> int:
+    """Return the recorded agent with most recorded neighbours, the first one among equals."""
+    known = np.concatenate([[0], np.cumsum(states[network.target] >= 0)])
+    start = network.start.astype(np.int64)
+    count = known[start[1:]] - known[start[:-1]]
+    return int(np.where(states >= 0, count, -1).argmax())
 
 
 def ball(network: Network, start: int, size: int) -> IntArray:

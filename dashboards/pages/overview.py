@@ -50,6 +50,8 @@ def _body(context: Context) -> None:
         caption=f"{len(kept):,} of {len(entries):,} runs and sweeps. Select a row to open it. A certificate of 0 is "
         "an exact equilibrium; its sentence says how it was measured.",
         on_select="rerun",
+        placeholder="-",
+        height=min(720, 40 + 35 * min(len(kept), MAX_SHOWN)),
         selection_mode="single-row",
         column_config={
             "progress": st.column_config.ProgressColumn("progress", format="percent", min_value=0.0, max_value=1.0),

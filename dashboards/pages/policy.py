@@ -71,10 +71,10 @@ def _infosets(context: Context, run: Run, unit: int) -> None:
         columns=[f"action {a}" for a in actions],
         row_label="infoset",
         value_label="probability",
+        limits=(0.0, 1.0),
         mode=context.mode,
         height=max(280, 110 + 26 * len(wide)),
     )
-    figure.update_traces(zmin=0, zmax=1)
     show_figure(
         figure,
         name="policy",

@@ -225,6 +225,7 @@ def _contagion(context: Context, run: Run, frame: pl.DataFrame) -> None:
         [STATES[s] if 0 <= s < len(STATES) else "not recorded" for s in picture.states],
         mode=context.mode,
         palette={name: i for i, name in enumerate((*STATES, "not recorded"))},
+        unknown="not recorded",
     )
     show_figure(
         figure,

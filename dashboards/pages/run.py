@@ -113,7 +113,7 @@ def _certificate(context: Context, run: Run) -> None:
         return
     left, right = st.columns([1, 3], vertical_alignment="center")
     left.metric(str(certificate.get("measure", "distance")), f"{value:.3e}", help=str(certificate.get("unit", "")))
-    right.success(f"**Certificate.** {plain(certificate_sentence(run))}", icon=":material/verified:")
+    right.info(f"**Certificate.** {plain(certificate_sentence(run))}", icon=":material/verified:")
     details = certificate.get("details")
     gains = details.get("gains") if isinstance(details, Mapping) else None
     if isinstance(gains, list) and gains and all(finite(g) is not None for g in gains):

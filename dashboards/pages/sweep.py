@@ -72,8 +72,21 @@ def _results(context: Context, source: Source) -> None:
         _parallel(context, source, keys, metric, about.log)
 
 
+def short_labels(source: Source) -> dict[str, str]:
+    """Return a label per group that fits a chart: only keys that vary, without their path."""
+    keys = varying_keys(source.samples)
+    if len(keys) < 2:
+        return source.group_labels()[1]
+    ends = [key.rpartition(".")[2] for key in keys]
+    words = [end if ends.count(end) == 1 else key for key, end in zip(keys, ends, strict=True)]
+    return {
+        s.group: ", ".join(f"{word} {s.overrides.get(key)}" for key, word in zip(keys, words, strict=True))
+        for s in source.samples
+    }
+
+
 def _groups(context: Context, source: Source, rows: list[SweepRow]) -> None:
-    _, labels = source.group_labels()
+    labels = short_labels(source)
     frame = pl.DataFrame(
         {
             "group": [labels[r.group] for r in rows],
@@ -108,7 +121,7 @@ def _groups(context: Context, source: Source, rows: list[SweepRow]) -> None:
 
 
 def _curves(context: Context, source: Source, metric: str) -> None:
-    _, labels = source.group_labels()
+    labels = short_labels(source)
     groups = list(source.groups().items())
     found = [group_curve(samples, metric, labels[group]) for group, samples in groups[:MAX_CURVES]]
     found = [c for c in found if len(c)]
@@ -173,7 +186,8 @@ def _parallel(context: Context, source: Source, keys: list[str], metric: str, lo
     samples = [source.samples[i] for i in keep]
     settings: dict[str, list[object]] = {key: [s.overrides.get(key) for s in samples] for key in keys}
     if len({s.seed for s in samples}) > 1:
-        settings["seed"] = [s.seed for s in samples]
+        seeds = sorted({s.seed for s in samples if s.seed is not None})
+        settings["seed number"] = [seeds.index(s.seed) if s.seed is not None else -1 for s in samples]
     label = metric_facts(source.samples[0].run, metric).label
     figure = sweeps.parallel(settings, values[keep].tolist(), value_label=label, log=log, mode=context.mode)
     frame = pl.DataFrame({**{k: [str(v) for v in c] for k, c in settings.items()}, metric: values[keep]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,9 @@ from equilibria.dashboards import reader
 from equilibria.dashboards.figures import bars, matrix
 from equilibria.dashboards.page import Context, Page
 from equilibria.dashboards.widgets import show_figure, show_table
+from equilibria.sim.analysis.facts import resolved_scenario
+from equilibria.sim.store import Run
+from equilibria.sim.types import FloatArray
 
 TABLE: Final = "scores"
 
@@ -28,7 +32,7 @@ def render(context: Context) -> None:
     run = context.choose_run()
     if run is None:
         return
-    frame = reader.at_unit(run, TABLE, reader.units(run, TABLE)[-1], limit=40_000)
+    frame = per_turn(run, reader.at_unit(run, TABLE, reader.units(run, TABLE)[-1], limit=40_000))
     ranking = ranked(frame)
     st.subheader(f"First: {ranking['strategy'][0]} with {ranking['score'][0]:.3f} per turn")
     figure = bars.intervals(
@@ -71,6 +75,19 @@ def render(context: Context) -> None:
     show_table(ranking, name="ranking_rows", caption="The ranking as a table.")
 
 
+def turns_of(run: Run) -> int:
+    """Return the turns of a match, 1 when the scenario does not say; recorded scores are totals of a match."""
+    game = resolved_scenario(run).get("game")
+    params = game.get("params") if isinstance(game, Mapping) else None
+    turns = params.get("turns") if isinstance(params, Mapping) else None
+    return turns if isinstance(turns, int) and turns > 0 else 1
+
+
+def per_turn(run: Run, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with scores and their errors per turn."""
+    return frame.with_columns(pl.col("score", "standard_error") / turns_of(run))
+
+
 def ranked(frame: pl.DataFrame) -> pl.DataFrame:
     """Return one row per strategy: mean score, interval of two standard errors, cooperation; best first."""
     return (
@@ -88,7 +105,7 @@ def ranked(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _matrix(frame: pl.DataFrame, names: list[str], column: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _matrix(frame: pl.DataFrame, names: list[str], column: str) -> FloatArray:
     place = {name: i for i, name in enumerate(names)}
     table = np.full((len(names), len(names)), np.nan)
     rows = [place[s] for s in frame["strategy"]]
