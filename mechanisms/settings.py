@@ -14,11 +14,11 @@ class RuleSettings(Settings):
     """What every rule has."""
 
     tie: Literal["random", "lowest_index"] = Field(
-        "random", description="who wins a tie: by a hash of (seed, auction, bidder), or the lowest index"
+        default="random", description="who wins a tie: by a hash of (seed, auction, bidder), or the lowest index"
     )
-    seed: int = Field(0, ge=0, le=2**63 - 1, description="seed of the random ties")
+    seed: int = Field(default=0, ge=0, le=2**63 - 1, description="seed of the random ties")
     on_over_budget: Literal["clip", "reject", "error"] = Field(
-        "clip", description="a bid above the remaining budget is lowered to it, taken as 0, or refused"
+        default="clip", description="a bid above the remaining budget is lowered to it, taken as 0, or refused"
     )
 
     @property
@@ -31,10 +31,11 @@ class ReserveSettings(RuleSettings):
     """A sealed-bid auction of one item with reserve prices."""
 
     reserve: float | list[float] = Field(
-        0.0, description="reserve price >= 0, or one per bidder; a bid equal to it wins"
+        default=0.0, description="reserve price >= 0, or one per bidder; a bid equal to it wins"
     )
     reserve_mode: Literal["eager", "lazy"] = Field(
-        "eager", description="personal reserves: drop bidders below their own first, or let the top bidder clear it"
+        default="eager",
+        description="personal reserves: drop bidders below their own first, or let the top bidder clear it",
     )
 
     @model_validator(mode="after")
@@ -50,7 +51,9 @@ class SecondPriceSettings(ReserveSettings):
     """The second-price auction, with the soft floor of ad exchanges as an option."""
 
     soft_floor: float = Field(
-        0.0, ge=0, description="above the reserve: winners from here on pay at least this much, lower ones their bid"
+        default=0.0,
+        ge=0,
+        description="above the reserve: winners from here on pay at least this much, lower ones their bid",
     )
 
     @model_validator(mode="after")
@@ -64,14 +67,14 @@ class SecondPriceSettings(ReserveSettings):
 class PostedPriceSettings(RuleSettings):
     """A take-it-or-leave-it price."""
 
-    price: float = Field(0.5, ge=0, description="price; buyers are asked in random order until one accepts")
+    price: float = Field(default=0.5, ge=0, description="price; buyers are asked in random order until one accepts")
 
 
 class ClockSettings(RuleSettings):
     """An auction by a clock that moves in steps."""
 
-    reserve: float = Field(0.0, ge=0, description="lowest price of the clock")
-    clock_step: float = Field(0.01, gt=0, description="step of the clock, in money")
+    reserve: float = Field(default=0.0, ge=0, description="lowest price of the clock")
+    clock_step: float = Field(default=0.01, gt=0, description="step of the clock, in money")
 
 
 class MyersonSettings(RuleSettings):
@@ -86,21 +89,25 @@ class MyersonSettings(RuleSettings):
             "{family: mixture, weights, lows, highs}"
         ),
     )
-    seller_value: float = Field(0.0, ge=0, description="value of the unsold item to the seller")
+    seller_value: float = Field(default=0.0, ge=0, description="value of the unsold item to the seller")
 
 
 class MultiUnitSettings(RuleSettings):
     """Identical units; each bidder names a non-increasing vector of marginal values."""
 
-    units: int = Field(2, ge=1, le=1000, description="number k of units for sale, the length of every bid vector")
-    monotonise: bool = Field(False, description="sort vectors that are not non-increasing instead of refusing them")
+    units: int = Field(
+        default=2, ge=1, le=1000, description="number k of units for sale, the length of every bid vector"
+    )
+    monotonise: bool = Field(
+        default=False, description="sort vectors that are not non-increasing instead of refusing them"
+    )
 
 
 class UniformPriceSettings(MultiUnitSettings):
     """All units at one price."""
 
     price_rule: Literal["highest_losing", "lowest_winning"] = Field(
-        "highest_losing", description="which bid makes the price per unit"
+        default="highest_losing", description="which bid makes the price per unit"
     )
 
 
@@ -110,10 +117,10 @@ class PositionSettings(RuleSettings):
     ctr: list[float] = Field(
         default=[1.0, 0.5], min_length=1, description="click-through rate of each slot, in [0, 1], not increasing"
     )
-    quality: list[float] | None = Field(None, description="quality > 0 of each bidder; empty ranks by bid")
-    reserve: float = Field(0.0, ge=0, description="reserve price")
+    quality: list[float] | None = Field(default=None, description="quality > 0 of each bidder; empty ranks by bid")
+    reserve: float = Field(default=0.0, ge=0, description="reserve price")
     reserve_kind: Literal["score", "per_click"] = Field(
-        "score", description="the reserve is a least score (quality x bid), or a least bid per click"
+        default="score", description="the reserve is a least score (quality x bid), or a least bid per click"
     )
 
     @model_validator(mode="after")
@@ -132,9 +139,11 @@ class PositionSettings(RuleSettings):
 class CombinatorialSettings(RuleSettings):
     """Bundles of different items, XOR bids."""
 
-    items: int = Field(2, ge=1, le=62, description="number m of items; up to 16 are solved by dynamic programming")
+    items: int = Field(
+        default=2, ge=1, le=62, description="number m of items; up to 16 are solved by dynamic programming"
+    )
     payment: Literal["vcg", "nearest_vcg", "nearest_zero", "nearest_bid", "first_price"] = Field(
-        "vcg", description="VCG payments, a core-selecting payment by its reference point, or pay as bid"
+        default="vcg", description="VCG payments, a core-selecting payment by its reference point, or pay as bid"
     )
 
 
@@ -142,17 +151,21 @@ class LLGSettings(RuleSettings):
     """Two items, two local bidders that want one each, a global bidder that wants both."""
 
     payment: Literal["vcg", "nearest_vcg", "nearest_zero", "nearest_bid", "first_price"] = Field(
-        "nearest_vcg", description="payment of winning locals"
+        default="nearest_vcg", description="payment of winning locals"
     )
 
 
 class DoubleSettings(RuleSettings):
     """Buyers and sellers of single units; the first ``buyers`` participants of a report are buyers."""
 
-    buyers: int = Field(1, ge=0, le=10**6, description="number of buyers among the participants of a direct report")
+    buyers: int = Field(
+        default=1, ge=0, le=10**6, description="number of buyers among the participants of a direct report"
+    )
 
 
 class KDoubleSettings(DoubleSettings):
     """Double auction at one price inside the clearing interval."""
 
-    k: float = Field(0.5, ge=0, le=1, description="weight of the upper end of the clearing interval in the price")
+    k: float = Field(
+        default=0.5, ge=0, le=1, description="weight of the upper end of the clearing interval in the price"
+    )

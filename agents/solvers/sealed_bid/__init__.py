@@ -1,0 +1,1 @@
+"""CFR+ for sealed-bid auctions with independent types."""

@@ -1,0 +1,56 @@
+"""Registry descriptors of the sealed-bid auctions and their metrics; imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from equilibria.games.auctions.sealed_bid_settings import SealedBidSettings, SealedBidTreeSettings
+from equilibria.sim.plugin import Plugin
+
+_HERE = "equilibria.games.auctions"
+_REFERENCE = "Harsanyi (1967), Management Science 14; Krishna (2010), Auction Theory, chapters 2 to 4"
+
+sealed_bid_auction = Plugin(
+    kind="game",
+    name="sealed_bid_auction",
+    summary="One item, independent private values and bids on grids, exact interim losses.",
+    target=f"{_HERE}.sealed_bid:build",
+    settings=SealedBidSettings,
+    engines=("extensive",),
+    forms=("sealed_bid",),
+    reference=_REFERENCE,
+)
+sealed_bid_tree = Plugin(
+    kind="game",
+    name="sealed_bid_tree",
+    summary="The sealed-bid auction as an extensive-form game, for every tabular solver; small grids.",
+    target=f"{_HERE}.sealed_bid:build_tree",
+    settings=SealedBidTreeSettings,
+    engines=("extensive",),
+    forms=("extensive",),
+    reference=_REFERENCE,
+)
+
+
+def _metric(
+    name: str, summary: str, function: str, unit: str = "money per auction",
+    direction: Literal["lower", "none"] = "lower",
+) -> Plugin:  # fmt: skip
+    return Plugin(
+        kind="metric",
+        name=name,
+        summary=summary,
+        target=f"{_HERE}.sealed_bid_metrics:{function}",
+        engines=("extensive",),
+        forms=("sealed_bid",),
+        unit=unit,
+        direction=direction,
+    )
+
+
+auction_nash_conv = _metric("auction_nash_conv", "Sum of the bidders' ex-ante best-response gains.", "nash_conv")
+interim_loss = _metric("interim_loss", "Largest loss of a type against its best bid.", "interim_loss")
+auction_revenue = _metric("auction_revenue", "Expected sum of payments.", "revenue", direction="none")
+bid_error = _metric(
+    "bid_error", "Largest distance of mean bids from the closed form, values above a tenth.", "bid_error", "money"
+)
