@@ -1,0 +1,324 @@
+"""Compiled rows of the bidding dynamic programme.
+
+Axes: b budget 0 .. B, d price 0 .. P (P is the highest price of the market, usually 300).
+
+A row V(t, .) follows from V(t-1, .) by
+
+    V(t, b) = gamma V(t-1, b) + sum over d <= a of m(d) [v - v0 d + gamma (V(t-1, b-d) - V(t-1, b))]
+
+where a is the largest price up to min(b, P) whose bracket is not negative.  f(x) = gamma V(x) + v0 x
+does not decrease, so the smallest affordable remainder b - a moves up with b: one pointer walks.
+
+The sum is a convolution whose length a hardly changes from one b to the next.  A block of budgets
+shares the prices up to the smallest a of the block, four prices per pass over the block, so the
+compiler works on whole vectors while the order of additions stays fixed; the few longer sums are
+finished by a masked pass.  Cost per row: sum of a(b) multiply-adds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from equilibria.sim.jit import kernel
+
+BLOCK = 128
+
+
+@kernel
+def bids_of_row(values, reward, cost_weight, gamma, top, bids):  # type: ignore[no-untyped-def]
+    """Write the largest price worth paying at each budget.
+
+    Args:
+        values: float64 [W] V(t-1, .), non-decreasing.
+        reward: Value of a win before its price.
+        cost_weight: v0, value of one unit of money.
+        gamma: Discount.
+        top: Highest price.
+        bids: int64 [W], overwritten; -1 when not even a free win is worth it.
+    """
+    low = 0
+    for b in range(bids.shape[0]):
+        low = max(low, b - top)
+        own = gamma * values[b] + cost_weight * b
+        while low <= b and reward + (gamma * values[low] + cost_weight * low) - own < 0.0:
+            low += 1
+        bids[b] = b - low
+        low = min(low, b)
+
+
+@kernel
+def next_row(values, new, m, reward, cost_weight, gamma, bids, sums):  # type: ignore[no-untyped-def]
+    """Write V(t, b) for b = 0 .. W - 1.
+
+    Args:
+        values: float64 [>= W] V(t-1, .).
+        new: float64 [W], overwritten.
+        m: float64 [P + 1] price probabilities.
+        reward: Value of a win before its price.
+        cost_weight: v0.
+        gamma: Discount.
+        bids: int64 [W] scratch space.
+        sums: float64 [2, P + 2] cumulative m and d * m, entry a + 1 holds the sum up to a.
+    """
+    width = new.shape[0]
+    bids_of_row(values, reward, cost_weight, gamma, m.shape[0] - 1, bids)
+    partial = np.empty(BLOCK)
+    for first in range(0, width, BLOCK):
+        last = min(width, first + BLOCK)
+        _convolve(values, m, bids, first, last, partial)
+        for b in range(first, last):
+            a = bids[b] + 1
+            kept = gamma * values[b]
+            new[b] = kept + sums[0, a] * (reward - kept) + gamma * partial[b - first] - cost_weight * sums[1, a]
+
+
+@kernel
+def _convolve(values, m, bids, first, last, partial):  # type: ignore[no-untyped-def]
+    """Write sum over d <= bids[b] of m(d) V(b-d) for a block of budgets."""
+    size = last - first
+    shortest, longest = bids[first], bids[first]
+    for b in range(first, last):
+        shortest = min(shortest, bids[b])
+        longest = max(longest, bids[b])
+    for i in range(size):
+        partial[i] = 0.0
+    acc = partial[:size]
+    d = 0
+    while d + 3 <= shortest:
+        m0, m1, m2, m3 = m[d], m[d + 1], m[d + 2], m[d + 3]
+        v0 = values[first - d : last - d]
+        v1 = values[first - d - 1 : last - d - 1]
+        v2 = values[first - d - 2 : last - d - 2]
+        v3 = values[first - d - 3 : last - d - 3]
+        for i in range(size):
+            acc[i] = acc[i] + m0 * v0[i] + m1 * v1[i] + m2 * v2[i] + m3 * v3[i]
+        d += 4
+    while d <= longest:
+        m0 = m[d]
+        start = max(first, d)  # budgets below d cannot pay it
+        for b in range(start, last):
+            if bids[b] >= d:
+                partial[b - first] += m0 * values[b - d]
+        d += 1
+
+
+@kernel
+def solve_rows(table, m, reward, cost_weight, gamma, free_wins):  # type: ignore[no-untyped-def]
+    """Fill V(1 .. R-1, 0 .. B) of a table whose row 0 is zero.
+
+    Budgets from P t on cannot run out, so the rest of a row is filled with V(t, P t).
+
+    Args:
+        table: float64 [R, B + 1]; row 0 holds zeros.
+        m: float64 [P + 1] price probabilities.
+        reward: Value of a win before its price.
+        cost_weight: v0.
+        gamma: Discount in (0, 1].
+        free_wins: False keeps V(t, 0) = 0, as the published code does.
+    """
+    top, width = m.shape[0] - 1, table.shape[1]
+    bids = np.empty(width, np.int64)
+    sums = cumulative(m)
+    for t in range(1, table.shape[0]):
+        inner = min(width, top * t + 1)
+        next_row(table[t - 1], table[t, :inner], m, reward, cost_weight, gamma, bids[:inner], sums)
+        if not free_wins:
+            table[t, 0] = 0.0
+        table[t, inner:] = table[t, inner - 1]
+
+
+@kernel
+def cumulative(m):  # type: ignore[no-untyped-def]
+    """Return float64 [2, P + 2]: sums of m(d) and d m(d) over d < index."""
+    sums = np.zeros((2, m.shape[0] + 1))
+    for d in range(m.shape[0]):
+        sums[0, d + 1] = sums[0, d] + m[d]
+        sums[1, d + 1] = sums[1, d] + d * m[d]
+    return sums
+
+
+@kernel
+def solve_spread_rows(table, m, gain, step, cost_weight, gamma):  # type: ignore[no-untyped-def]
+    """Fill the table of the request-aware programme.
+
+    V(t, b) = gamma V(t-1, b) + sum over d <= min(b, P) of m(d) G(v0 d + gamma (V(t-1, b) - V(t-1, b-d)))
+    with G(y) = E[(v1 theta - y)^+] tabulated at multiples of ``step`` and linear in between.
+
+    Args:
+        table: float64 [R, B + 1]; row 0 holds zeros.
+        m: float64 [P + 1] price probabilities.
+        gain: float64 [K + 1] G at 0, step, 2 step ...; 0 beyond.
+        step: Distance of the nodes of G.
+        cost_weight: v0.
+        gamma: Discount.
+    """
+    top, width = m.shape[0] - 1, table.shape[1]
+    for t in range(1, table.shape[0]):
+        inner = min(width, top * t + 1)
+        spread_budgets(table[t - 1], table[t], m, gain, step, cost_weight, gamma, inner)
+        table[t, inner:] = table[t, inner - 1]
+
+
+@kernel
+def spread_budgets(values, new, m, gain, step, cost_weight, gamma, last):  # type: ignore[no-untyped-def]
+    """Write V(t, b) of the request-aware programme for budgets 0 .. last - 1, a block at a time."""
+    top, nodes, scale = m.shape[0] - 1, gain.shape[0] - 1, 1.0 / step
+    slope = np.zeros(nodes + 1)
+    slope[:nodes] = gain[1:] - gain[:nodes]
+    end = np.float64(nodes)
+    for first in range(0, last, BLOCK):
+        size = min(BLOCK, last - first)
+        own, total = values[first : first + size], new[first : first + size]
+        for i in range(size):
+            total[i] = gamma * own[i]
+        for d in range(min(first + size - 1, top) + 1):
+            skip = max(0, d - first)  # budgets below d cannot pay it
+            if d % 16 == 0 and _all_beyond(own[skip:], values[first + skip - d :], gamma, cost_weight * d, end * step):
+                break
+            before = values[first + skip - d : first + size - d]
+            _add_gain(total[skip:], own[skip:], before, gain, slope, m[d], cost_weight * d, gamma, scale, end)
+
+
+@kernel
+def _all_beyond(own, before, gamma, extra, end):  # type: ignore[no-untyped-def]
+    """Say whether no request is worth this price at any budget of a block."""
+    for i in range(own.shape[0]):
+        if extra + gamma * (own[i] - before[i]) < end:
+            return False
+    return True
+
+
+@kernel
+def _add_gain(total, own, before, gain, slope, weight, extra, gamma, scale, end):  # type: ignore[no-untyped-def]
+    """Add weight G(extra + gamma (own - before)) to every entry; G is 0 from node ``end`` on."""
+    for i in range(total.shape[0]):
+        place = min((extra + gamma * (own[i] - before[i])) * scale, end)
+        k = np.uint32(np.int32(place))
+        total[i] += weight * (gain[k] + (place - k) * slope[k])
+
+
+@kernel
+def node_weights(m, stride):  # type: ignore[no-untyped-def]
+    """Return float64 [P + 2, J]: row a + 1 spreads m(0 .. a) over the budget nodes j strides below b.
+
+    A remainder b - d between two nodes counts for both, linearly.
+    """
+    top = m.shape[0] - 1
+    weights = np.zeros((top + 2, top // stride + 2))
+    for d in range(top + 1):
+        j = d // stride
+        share = (d - j * stride) / stride
+        for k in range(weights.shape[1]):
+            weights[d + 1, k] = weights[d, k]
+        weights[d + 1, j] += m[d] * (1.0 - share)
+        weights[d + 1, j + 1] += m[d] * share
+    return weights
+
+
+@kernel
+def next_nodes(nodes, new, first, weights, sums, stride, reward, cost_weight, gamma, top):  # type: ignore[no-untyped-def]
+    """Write V(t, k stride) for k = first .. K - 1 from V(t-1, .) at all nodes, linear in between.
+
+    Args:
+        nodes: float64 [K] V(t-1, 0), V(t-1, stride) ...
+        new: float64 [K], entries from ``first`` on are overwritten.
+        first: First node to compute; first * stride >= top.
+        weights: See ``node_weights``.
+        sums: See ``cumulative``.
+        stride: Budget between two nodes.
+        reward: Value of a win before its price.
+        cost_weight: v0.
+        gamma: Discount.
+        top: Highest price.
+    """
+    j = 0
+    last_cell = top // stride
+    for k in range(first, new.shape[0]):
+        own = gamma * nodes[k]
+        # The cell of the bid moves slowly from node to node: walk from the last one.
+        while j > 0 and reward - cost_weight * (j * stride) + gamma * nodes[k - j] - own < 0.0:
+            j -= 1
+        while j < last_cell and reward - cost_weight * (j + 1) * stride + gamma * nodes[k - j - 1] - own >= 0.0:
+            j += 1
+        at = reward - cost_weight * (j * stride) + gamma * nodes[k - j] - own
+        a = -1
+        if at >= 0.0:
+            slope = (gamma * (nodes[k - j] - nodes[k - j - 1]) + cost_weight * stride) / stride
+            inside = stride - 1 if slope * (stride - 1) <= at else int(at / slope)
+            a = min(top, j * stride + inside)
+        s0 = s1 = s2 = s3 = 0.0
+        row = weights[a + 1]
+        i = 0
+        count = min(row.shape[0], j + 2)
+        while i + 3 < count:
+            s0 += row[i] * nodes[k - i]
+            s1 += row[i + 1] * nodes[k - i - 1]
+            s2 += row[i + 2] * nodes[k - i - 2]
+            s3 += row[i + 3] * nodes[k - i - 3]
+            i += 4
+        while i < count:
+            s0 += row[i] * nodes[k - i]
+            i += 1
+        new[k] = own + sums[0, a + 1] * (reward - own) + gamma * ((s0 + s1) + (s2 + s3)) - cost_weight * sums[1, a + 1]
+
+
+@kernel
+def next_spread_nodes(nodes, new, first, m, gain, step, stride, cost_weight, gamma):  # type: ignore[no-untyped-def]
+    """Like ``next_nodes`` for the request-aware programme; see ``solve_spread_rows`` for ``gain`` and ``step``."""
+    top, last, scale = m.shape[0] - 1, gain.shape[0] - 1, 1.0 / step
+    slope = np.zeros(last + 1)
+    slope[:last] = gain[1:] - gain[:last]
+    end = np.float64(last)
+    before = np.empty(BLOCK)
+    for begin in range(first, new.shape[0], BLOCK):
+        size = min(BLOCK, new.shape[0] - begin)
+        own, total = nodes[begin : begin + size], new[begin : begin + size]
+        for i in range(size):
+            total[i] = gamma * own[i]
+        for d in range(top + 1):
+            j = d // stride
+            share = (d - j * stride) / stride
+            near, far = nodes[begin - j : begin + size - j], nodes[begin - j - 1 : begin + size - j - 1]
+            for i in range(size):
+                before[i] = near[i] + share * (far[i] - near[i])
+            if d % 16 == 0 and _all_beyond(own, before, gamma, cost_weight * d, end * step):
+                break
+            _add_gain(total, own, before[:size], gain, slope, m[d], cost_weight * d, gamma, scale, end)
+
+
+@kernel
+def solve_coarse(table, fine, stride, m, reward, gain, step, cost_weight, gamma, free_wins):  # type: ignore[no-untyped-def]
+    """Fill a table with budgets 0 .. fine - 1 exactly and nodes fine, fine + stride ... above.
+
+    Args:
+        table: float64 [R, fine + K]; row 0 holds zeros; ``fine`` is a multiple of ``stride``, above P + stride.
+        fine: Number of budgets computed one by one.
+        stride: Budget between two nodes above.
+        m: float64 [P + 1] price probabilities.
+        reward: Value of a win before its price (plain programme).
+        gain: float64 [K' + 1] table of G for the request-aware programme; empty for the plain one.
+        step: Distance of the nodes of G.
+        cost_weight: v0.
+        gamma: Discount.
+        free_wins: False keeps V(t, 0) = 0 in the plain programme.
+    """
+    if gain.shape[0] == 0:
+        solve_rows(table[:, :fine], m, reward, cost_weight, gamma, free_wins)
+    else:
+        solve_spread_rows(table[:, :fine], m, gain, step, cost_weight, gamma)
+    top = m.shape[0] - 1
+    inner, upper = fine // stride, table.shape[1] - fine
+    weights, sums = node_weights(m, stride), cumulative(m)
+    nodes, new = np.zeros(inner + upper), np.zeros(inner + upper)
+    for t in range(1, table.shape[0]):
+        used = min(inner + upper, max(inner + 1, top * t // stride + 2))
+        if gain.shape[0] == 0:
+            next_nodes(nodes, new[:used], inner, weights, sums, stride, reward, cost_weight, gamma, top)
+        else:
+            next_spread_nodes(nodes, new[:used], inner, m, gain, step, stride, cost_weight, gamma)
+        for k in range(inner):
+            new[k] = table[t, k * stride]
+        for k in range(used, inner + upper):
+            new[k] = new[used - 1]
+        nodes[:] = new
+        table[t, fine:] = new[inner:]
