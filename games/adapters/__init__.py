@@ -1,0 +1,10 @@
+"""Views of our games in the interfaces of other libraries; names are resolved on first use."""
+
+from __future__ import annotations
+
+from equilibria.sim.lazy import exports
+
+_PUBLIC: dict[str, str] = {"ParallelView": "pettingzoo", "aec_env": "pettingzoo", "parallel_env": "pettingzoo"}
+
+__all__ = sorted(_PUBLIC)  # noqa: PLE0605
+__getattr__ = exports("equilibria.games.adapters", _PUBLIC)
