@@ -126,7 +126,7 @@ class Jobs:
                 "or digit, at most 100"
             )
         path = self._root / name
-        if check_place(path) or check_place(path, marker=layout.SWEEP):
+        if (path / layout.SWEEP).is_file() or check_place(path):
             raise InvalidValue(f"{name!r} exists already; resume it, or choose another name")
         return path
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.colors import sample_colorscale
+from plotly.colors import get_colorscale
 
 from equilibria.dashboards.look import DIVERGING, SEQUENTIAL, Mode, layout
 from equilibria.sim.analysis.colours import contrast
@@ -68,13 +68,18 @@ def heatmap(
             mode,
             height=height or int(min(760, max(260, 110 + 28 * len(rows)))),
             xaxis={"title": column_label, "type": "category", "showgrid": False},
-            yaxis={"title": row_label, "type": "category", "autorange": "reversed", "showgrid": False},
+            yaxis={
+                "title": row_label if max(map(len, rows), default=0) <= 12 else "",
+                "type": "category",
+                "autorange": "reversed",
+                "showgrid": False,
+            },
         )
     )
     return figure
 
 
-def _add_texts(figure: go.Figure, values: FloatArray, scale: object, limits: tuple[float, float]) -> None:
+def _add_texts(figure: go.Figure, values: FloatArray, scale: str | list[tuple[float, str]], limits: tuple[float, float]) -> None:
     """Write every cell's number in black or white, whichever has more contrast with the cell."""
     heat = figure.data[0]
     low, high = limits
@@ -83,7 +88,7 @@ def _add_texts(figure: go.Figure, values: FloatArray, scale: object, limits: tup
         if not np.isfinite(value):
             continue
         share = (value - low) / (high - low) if high > low else 0.5
-        cell = _hexadecimal(sample_colorscale(scale, min(1.0, max(0.0, share)), colortype="tuple")[0])
+        cell = _at(scale, min(1.0, max(0.0, share)))
         xs.append(heat.x[j])
         ys.append(heat.y[i])
         texts.append(short(float(value)))
@@ -93,8 +98,12 @@ def _add_texts(figure: go.Figure, values: FloatArray, scale: object, limits: tup
     )
 
 
-def _hexadecimal(colour: tuple[float, float, float]) -> str:
-    return "#" + "".join(f"{round(255 * channel):02x}" for channel in colour)
+def _at(scale: str | list[tuple[float, str]], share: float) -> str:
+    """Return the colour of a scale at a share in 0..1, as ``#rrggbb``."""
+    stops = [(float(at), str(c)) for at, c in (get_colorscale(scale) if isinstance(scale, str) else scale)]
+    places = [at for at, _ in stops]
+    channels = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for _, c in stops], np.float64)
+    return "#" + "".join(f"{round(float(np.interp(share, places, channels[:, k]))):02x}" for k in range(3))
 
 
 def mixture_over_time(

@@ -88,8 +88,9 @@ def table(entries: list[Entry]) -> pl.DataFrame:
 def _counts(entries: list[Entry]) -> None:
     groups = ("complete", "running", "unfinished", "failed or broken")
     counts = {name: sum(_group(e) == name for e in entries) for name in groups}
-    for column, name in zip(st.columns(4), groups, strict=True):
-        column.metric(name, counts[name])
+    with st.container(horizontal=True, gap="large"):
+        for name in groups:
+            st.metric(name, counts[name], width="content")
 
 
 def _group(entry: Entry) -> str:

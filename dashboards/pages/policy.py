@@ -67,7 +67,7 @@ def _infosets(context: Context, run: Run, unit: int) -> None:
     actions = [c for c in wide.columns if c != "infostate"]
     figure = matrix.heatmap(
         wide.select(actions).cast(pl.Float64).to_numpy(),
-        rows=[_short(s) for s in wide["infostate"]],
+        rows=short_names(wide["infostate"].to_list()),
         columns=[f"action {a}" for a in actions],
         row_label="infoset",
         value_label="probability",
@@ -155,6 +155,23 @@ def _teams(context: Context, frame: pl.DataFrame) -> None:
     )
 
 
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 60 else f"{line[:28]} … {line[-28:]}"
+def short_names(texts: list[str], width: int = 34) -> list[str]:
+    """Return infostates in one line, without what all of them begin and end with, at most ``width`` letters."""
+    plain = [" ".join(text.split()) for text in texts]
+    if len(set(plain)) < 2:
+        return [_cut(text, width) for text in plain]
+    head = _shared(plain)
+    tail = _shared([text[head:][::-1] for text in plain])
+    kept = [text[head : len(text) - tail] for text in plain]
+    return [_cut(text, width) or "(none)" for text in kept]
+
+
+def _shared(texts: list[str]) -> int:
+    """Return the number of letters with which all texts begin."""
+    first, last = min(texts), max(texts)
+    return next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+
+
+def _cut(text: str, width: int) -> str:
+    half = (width - 3) // 2
+    return text if len(text) <= width else f"{text[:half]}...{text[-half:]}"

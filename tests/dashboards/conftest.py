@@ -1,0 +1,87 @@
+"""Real runs, made once per session, for the pages."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from equilibria.sim.run import start_run
+from equilibria.sim.scenario import load_plan, plan_from_bytes
+from equilibria.sim.sweep import start_sweep
+
+PSRO = b"""
+version: 1
+name: psro-kuhn
+game: {use: openspiel, params: {name: kuhn_poker}}
+agents: [{role: all, use: psro}]
+metrics: [{use: exploitability, every: 1}, {use: gains, every: 1}]
+tables: [{name: meta_game, every: 1}, {name: meta_strategy, every: 1}, {name: policy, every: 4}]
+run: {budget: 4, seed: 1}
+"""
+CYCLE = b"""
+version: 1
+name: cycle
+game:
+  use: preference
+  params: {preference: [[0.5, 0.9, 0.3], [0.1, 0.5, 0.6], [0.7, 0.4, 0.5]], labels: [rock, paper, scissors]}
+agents: [{role: all, use: inpo, params: {tau: 0.1}}]
+metrics: [{use: solver_numbers, every: 5}]
+tables: [{name: policy, every: 5}]
+run: {budget: 20, seed: 1}
+"""
+WEALTH = b"""
+version: 1
+name: wealth
+game: {use: wealth_exchange, params: {agents: 50, initial_wealth: 2, activation: random-sequential}}
+metrics: [{use: gini, every: 5}]
+tables: [{name: agents, every: 10}]
+run: {budget: 20, seed: 1}
+sweep:
+  grid: {"game.params.initial_wealth": [1, 2], "game.params.agents": [20, 40]}
+  seeds: {start: 0, count: 2}
+"""
+SHIPPED = ("cfr_kuhn", "vad_cfr_kuhn", "mmd_kuhn", "schelling", "contagion", "wealth_grid", "fxp_team_rps")
+
+
+def run_text(text: bytes, path: Path) -> Path:
+    start_run(plan_from_bytes(text, "test"), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of real runs: solvers, PSRO, a preference game, populations, a tournament, a sweep."""
+    root = tmp_path_factory.mktemp("dashboards") / "runs"
+    for name in SHIPPED:
+        start_run(load_plan(f"quick/{name}"), root / name)
+    start_run(load_plan("iterated_tournament", overrides=["run.budget=3", "tables.0.every=3"]), root / "tournament")
+    run_text(PSRO, root / "psro")
+    run_text(CYCLE, root / "cycle")
+    run_text(WEALTH, root / "wealth")
+    start_sweep(plan_from_bytes(WEALTH, "test"), root / "sweep", executor="serial")
+    return root
+
+
+@pytest.fixture(scope="session")
+def broken_runs(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose runs are damaged in every way that the overview must show, beside a sound one."""
+    root = tmp_path_factory.mktemp("broken") / "runs"
+    root.mkdir()
+    shutil.copytree(runs / "cfr_kuhn", root / "sound")
+    (root / "empty").mkdir()
+    (root / "garbage").mkdir()
+    (root / "garbage" / "manifest.json").write_bytes(b"\x00\xffnot json")
+    (root / "list").mkdir()
+    (root / "list" / "manifest.json").write_text("[1, 2]")
+    shutil.copytree(runs / "cfr_kuhn", root / "nonsense")
+    (root / "nonsense" / "manifest.json").write_text(
+        '{"format": 1, "name": 3, "plan_hash": [], "seed": "x", "budget": {}, "unit": 7, "resolved": [], "versions": 1}'
+    )
+    shutil.copytree(runs / "cfr_kuhn", root / "truncated")
+    for part in (root / "truncated" / "metrics").glob("*.parquet"):
+        part.write_bytes(part.read_bytes()[:40])
+    (root / "truncated" / "summary.json").unlink()
+    (root / "out").symlink_to(runs / "cfr_kuhn")
+    return root
