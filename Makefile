@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
 PYTEST := $(BIN)/python -m pytest
 # One BLAS thread per process: worker processes and compiled kernels bring their own parallelism.
 export OMP_NUM_THREADS ?= 1

@@ -9,7 +9,7 @@ from equilibria.agents.solvers.coffee.data import generate
 from equilibria.agents.solvers.coffee.settings import CoffeeSettings
 from equilibria.agents.solvers.coffee.solver import CoffeePSRO
 from equilibria.games.extensive.arrays import ExtensiveGame
-from equilibria.sim.errors import UnsupportedGame
+from equilibria.sim.errors import UnknownName, UnsupportedGame
 from equilibria.sim.seeds import SeedTree
 
 
@@ -18,5 +18,10 @@ def build(settings: CoffeeSettings, *, game: Any, roles: Sequence[str], seeds: S
     if not isinstance(game, ExtensiveGame):
         raise UnsupportedGame(f"coffee_psro needs an OpenSpiel game (openspiel), got {type(game).__name__}")
     options = settings.data
-    data = generate(game.name, episodes=options.episodes, coverage=options.coverage, seeds=seeds.child("data"))
+    try:
+        data = generate(game.name, episodes=options.episodes, coverage=options.coverage, seeds=seeds.child("data"))
+    except UnknownName as error:
+        raise UnsupportedGame(
+            f"coffee_psro writes its data by playing an OpenSpiel game, got {game.name!r}; use game: openspiel"
+        ) from error
     return CoffeePSRO(data, settings, seeds=seeds.child("solver"), true_game=game)

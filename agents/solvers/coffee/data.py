@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from equilibria.games.extensive.spiel import load
 from equilibria.sim.errors import InvalidValue
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import FloatArray, IntArray
@@ -103,14 +104,12 @@ def generate(game: str, *, episodes: int, coverage: float = 1.0, seeds: SeedTree
         coverage: Probability that an infoset's actions are all tried; elsewhere only a fixed random half is.
         seeds: Seed tree.
     """
-    import pyspiel
-
     if episodes < 1:
         raise InvalidValue(f"episodes must be at least 1, got {episodes!r}")
     if not 0 < coverage <= 1:
         raise InvalidValue(f"coverage must lie in (0, 1], got {coverage!r}")
     tree = seeds or SeedTree(0)
-    spiel = pyspiel.load_game(game)
+    spiel = load(game)
     rng, tried = tree.child("episodes").generator(), _Restriction(coverage, tree)
     rows: dict[str, list[Any]] = {c: [] for c in _STEPS}
     rewards = np.zeros((episodes, spiel.num_players()))
