@@ -42,7 +42,7 @@ def _moments(key, n):  # type: ignore[no-untyped-def]
 
 
 def test_uniform_numbers_have_the_moments_of_the_unit_interval() -> None:
-    mean, square = _moments(SeedTree(1).key(), 1_000_000)
+    mean, square = _moments(SeedTree(1).key(), 1_000_000)  # type: ignore[no-untyped-call]
     assert abs(mean - 1 / 2) < 5 * math.sqrt(1 / 12 / 1e6)  # five standard errors
     assert abs(square - 1 / 3) < 5 * math.sqrt(4 / 45 / 1e6)
 
@@ -57,7 +57,7 @@ def _counts(key, n, draws):  # type: ignore[no-untyped-def]
 
 def test_bounded_integers_are_uniform_and_in_range() -> None:
     n, draws = 7, 700_000
-    counts = _counts(SeedTree(2).key(), n, draws)
+    counts = _counts(SeedTree(2).key(), n, draws)  # type: ignore[no-untyped-call]
     chi_square = float(((counts - draws / n) ** 2 / (draws / n)).sum())
     assert counts.sum() == draws
     assert chi_square < 27.9  # 99.99 % quantile with six degrees of freedom
