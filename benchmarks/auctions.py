@@ -1,0 +1,135 @@
+"""Auction rules, sealed-bid equilibria and pacing against plain numpy, plain Python and OpenSpiel.
+
+Peers: OpenSpiel's C++ CFR+ on the game tree of ``first_sealed_auction``; a vectorised numpy second-price auction; the
+plain Python rules of this library, which are its reference and say what compiling them buys.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from equilibria import mechanisms as m
+from equilibria.agents.solvers.sealed_bid.solver import BayesianCFRPlus
+from equilibria.benchmarks.common import Row, medians, seconds
+from equilibria.games.auctions.sealed_bid import SealedBidGame
+from equilibria.mechanisms.bundles_reference import combinatorial_reference
+from equilibria.mechanisms.double_reference import double_reference
+from equilibria.mechanisms.multi_unit_reference import multi_unit_reference
+from equilibria.mechanisms.pacing import paced
+from equilibria.mechanisms.position_reference import position_reference
+from equilibria.sim.types import FloatArray
+
+VALUES = 20
+ITERATIONS = 200
+
+
+def rows(*, quick: bool = False) -> Iterator[Row]:
+    """Yield one row per case as it is measured."""
+    rounds, budget = (3, 0.05) if quick else (5, 0.3)
+    yield _sealed_bid(rounds, budget, quick=quick)
+    yield from _second_price(rounds, budget, auctions=50_000 if quick else 200_000)
+    yield from _rules(rounds, budget)
+    yield _pacing(rounds, budget)
+
+
+def openspiel_auction(values: int) -> SealedBidGame:
+    """Return OpenSpiel's ``first_sealed_auction`` with two bidders: values 1..K, bids 0..value-1."""
+    grid = np.arange(1.0, values + 1)
+    masses = np.full(values, 1 / values)
+    return SealedBidGame("first_price", [grid] * 2, [masses] * 2, np.arange(float(values)), allowed="below_value")
+
+
+def _sealed_bid(rounds: int, budget: float, *, quick: bool) -> Row:
+    """CFR+ on a first-price auction; the peer's NashConv after the same iterations is compared as well."""
+    import pyspiel
+
+    game = openspiel_auction(VALUES)
+    times = medians(
+        {"ours": lambda: BayesianCFRPlus(game).step(ITERATIONS)}, rounds=rounds, budget=budget
+    )["ours"]  # fmt: skip
+    spiel = pyspiel.load_game(f"first_sealed_auction(players=2,max_value={VALUES})")
+    peer = pyspiel.CFRPlusSolver(spiel)
+    count = 2 if quick else 20
+    theirs = seconds(lambda: [peer.evaluate_and_update_policy() for _ in range(count)]) / count
+    check = BayesianCFRPlus(game)
+    check.step(count)
+    error = abs(check.metrics()["nash_conv"] - pyspiel.nash_conv(spiel, peer.average_policy()))
+    mine = times / ITERATIONS
+    return Row(
+        case=f"CFR+ on a sealed-bid auction, K = {VALUES}, {ITERATIONS} iterations", ours=mine * 1e6, peer=theirs * 1e6,
+        peer_name=f"OpenSpiel {importlib.metadata.version('open_spiel')} CFR+ (C++, game tree)", unit="us/iteration",
+        ratio=theirs / mine, target=1000.0,
+        note=f"NashConv differs by {error:.1e} after {count} iterations; peer timed over {count}",
+    )  # fmt: skip
+
+
+def _second_price(rounds: int, budget: float, *, auctions: int) -> Iterator[Row]:
+    rng = np.random.default_rng(1)
+    rule = m.second_price(reserve=0.1)
+    for n in (2, 8, 48):
+        bids = rng.random((auctions, n))
+        ours_run, peer_run = partial(rule.allocate_and_price, bids), partial(_numpy_second_price, bids, 0.1)
+        times = medians({"ours": ours_run, "peer": peer_run}, rounds=rounds, budget=budget)
+        ours, peer = auctions / times["ours"], auctions / times["peer"]
+        yield Row(
+            case=f"second price, {n} bidders", ours=ours, peer=peer, peer_name=f"numpy {np.__version__} partition",
+            unit="auctions/s", ratio=ours / peer,
+            note="checks of the bids and all six output arrays included; peer returns winner and price only",
+        )  # fmt: skip
+
+
+def _numpy_second_price(bids: FloatArray, reserve: float) -> tuple[Any, FloatArray]:
+    winner = bids.argmax(axis=1)
+    top = np.partition(bids, -2, axis=1)
+    return np.where(top[:, -1] >= reserve, winner, -1), np.maximum(top[:, -2], reserve)
+
+
+def _rules(rounds: int, budget: float) -> Iterator[Row]:
+    """Compare the batch of each rule with its plain Python original on the same auctions."""
+    rng = np.random.default_rng(2)
+    bids, asks = rng.random((2000, 6)), rng.random((2000, 6))
+    units = -np.sort(-rng.random((2000, 6, 3)), axis=2)
+    masks, values = rng.integers(1, 16, (2000, 5, 3)), rng.random((2000, 5, 3))
+    ctr = [1.0, 0.6, 0.3]
+    few = 50
+    xor = [[list(zip(a.tolist(), b.tolist(), strict=True)) for a, b in zip(masks[i], values[i], strict=True)]
+           for i in range(few)]  # fmt: skip
+    cases: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+        "VCG position, 6 bidders, 3 slots": (
+            lambda: m.vcg_position(ctr=ctr).allocate_and_price(bids),
+            lambda: [position_reference("vcg_position", bids[i].tolist(), ctr) for i in range(few)],
+        ),
+        "Vickrey, 6 bidders, 3 units": (
+            lambda: m.vickrey_multiunit(units=3).allocate_and_price(units),
+            lambda: [multi_unit_reference("vickrey_multiunit", units[i].tolist()) for i in range(few)],
+        ),
+        "McAfee, 6 buyers, 6 sellers": (
+            lambda: m.mcafee().allocate_and_price(bids, asks),
+            lambda: [double_reference("mcafee", bids[i].tolist(), asks[i].tolist()) for i in range(few)],
+        ),
+        "combinatorial VCG, 5 bidders, 4 items": (
+            lambda: m.combinatorial(items=4).allocate_and_price(masks, values),
+            lambda: [combinatorial_reference(xor[i], 4) for i in range(few)],
+        ),
+    }
+    for case, (ours, peer) in cases.items():
+        times = medians({"ours": ours, "peer": peer}, rounds=rounds, budget=budget)
+        mine, theirs = 2000 / times["ours"], few / times["peer"]
+        yield Row(
+            case=case, ours=mine, peer=theirs, peer_name="plain Python rule", unit="auctions/s", ratio=mine / theirs
+        )
+
+
+def _pacing(rounds: int, budget: float) -> Row:
+    rng = np.random.default_rng(3)
+    size = 200_000
+    values, prices = rng.random(size), rng.random(size)
+    times = medians(
+        {"ours": lambda: paced("multiplicative", values, prices, size / 24)}, rounds=rounds, budget=budget
+    )["ours"]  # fmt: skip
+    return Row(case="adaptive pacing of one bidder", ours=size / times, unit="auctions/s")
