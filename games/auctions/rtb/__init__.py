@@ -15,6 +15,7 @@ _PUBLIC: dict[str, str] = {
     "Training": "requests",
     "ValueTable": "rules",
     "hindsight_bound": "judging",
+    "load_ipinyou": "ipinyou",
     "load_theta": "logs",
     "training": "requests",
 }

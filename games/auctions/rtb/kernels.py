@@ -283,7 +283,7 @@ def play(  # type: ignore[no-untyped-def]
             for k in range(bidders):
                 kind = integers[k, 2]
                 if kind == PID:
-                    _pid(control[k], parameters[k], paid if k == winner else 0, j, length, budgets[k])
+                    _pid(control[k], parameters[k], paid if k == winner else 0, j, length, left[k], integers[k, 9])
                 elif kind == ADAPTIVE and left[k] >= integers[k, 9]:  # it rests once money runs out
                     _adaptive(control[k], parameters[k], paid if k == winner else 0, length, budgets[k])
 
@@ -304,15 +304,16 @@ def _draw_sources(source, i, n, key, number, threshold, span):  # type: ignore[n
 
 
 @kernel
-def _pid(state, gains, paid, j, length, budget):  # type: ignore[no-untyped-def]
+def _pid(state, gains, paid, j, length, left, top):  # type: ignore[no-untyped-def]
     """Steer the multiplier at the end of a control interval."""
     state[3] += paid
     interval = np.int64(gains[0])
     if (j + 1) % interval != 0 and j + 1 != length:
         return
     requests = (j + 1) % interval if (j + 1) % interval != 0 else interval
-    planned = budget * requests / length
-    if planned > 0.0:
+    # What is left is planned evenly over what is to come, so that an exhausted budget plans nothing.
+    planned = (left + state[3]) * requests / (length - (j + 1 - requests))
+    if planned > 0.0 and left >= top:
         error = (planned - state[3]) / planned
         total = state[1] + error
         wanted = state[0] * np.exp(gains[1] * error + gains[2] * total + gains[3] * (error - state[2]))

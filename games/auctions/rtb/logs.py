@@ -15,7 +15,7 @@ Format: W. Zhang's formatter make-ipinyou-data; Zhang, Yuan, Wang, Shen (2014), 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -28,8 +28,8 @@ from equilibria.sim.errors import GameFileError
 
 _log = logging.getLogger(__name__)
 
-BLOCK: Final = 1_000_000
-"""Lines per block."""
+BLOCK_BYTES: Final = 16_000_000
+"""Bytes of text per block."""
 SHOWN: Final = 5
 PRICE_COLUMN: Final = 23
 _ENDINGS: Final = (".theta.txt", ".csv", ".parquet")
@@ -77,8 +77,12 @@ def load_pair(folder: str | Path, *, broken: Broken = "refuse") -> tuple[Request
     streams = []
     for phase in ("train", "test"):
         found = [where / f"{phase}{ending}" for ending in _ENDINGS if (where / f"{phase}{ending}").is_file()]
+        if not found and (where / f"{phase}.yzx.txt").is_file():
+            from equilibria.games.auctions.rtb.ipinyou import load_ipinyou
+
+            return load_ipinyou(where, broken=broken)
         if not found:
-            names = ", ".join(f"{phase}{e}" for e in _ENDINGS)
+            names = ", ".join(f"{phase}{e}" for e in (*_ENDINGS, ".yzx.txt"))
             raise GameFileError(str(where), f"has no file of the {phase} phase; expected one of {names}")
         streams.append(load_theta(found[0], broken=broken)[0])
     return streams[0], streams[1]
@@ -103,7 +107,7 @@ def load_theta(path: str | Path, *, broken: Broken = "refuse") -> tuple[Requests
             frames = [_named(pl.read_csv(file, infer_schema=False), report)]
             first_line = 2
         else:
-            frames, first_line = list(_blocks(file, report)), 1
+            frames, first_line = list(_blocks(file)), 1
     except (OSError, pl.exceptions.PolarsError) as error:
         raise GameFileError(str(path), f"cannot be read: {error}") from error
     parts = []
@@ -115,8 +119,24 @@ def load_theta(path: str | Path, *, broken: Broken = "refuse") -> tuple[Requests
 
 def _requests(parts: list[Any], report: Report, broken: Broken) -> Requests:
     """Join the checked blocks and act on the report."""
+    settle(report, broken, sum(p[0].size for p in parts))
+    click, price, theta = (np.concatenate([p[k] for p in parts]) for k in range(3))
+    return Requests(theta, price.astype(np.uint16), click.astype(np.uint8), click.astype(np.float64))
+
+
+def settle(report: Report, broken: Broken, good: int) -> None:
+    """Refuse or report broken lines; warn of clipped prices.
+
+    Args:
+        report: What was found.
+        broken: Whether broken lines are refused.
+        good: Number of good lines.
+
+    Raises:
+        GameFileError: If lines are broken and not to be skipped, or there is no good line.
+    """
     if report.lines == 0:
-        raise GameFileError(report.file, "is empty; expected lines of click, price and theta")
+        raise GameFileError(report.file, "is empty; expected one request per line")
     if report.broken:
         number = report.first[0][0] if report.first else 0
         if broken == "refuse":
@@ -124,32 +144,32 @@ def _requests(parts: list[Any], report: Report, broken: Broken) -> Requests:
         _log.warning("%s: %s; they are skipped", report.file, report.sentence())
     if report.clipped:
         _log.warning("%s: %d prices above %d are clipped to it", report.file, report.clipped, MAX_PRICE)
-    click, price, theta = (np.concatenate([p[k] for p in parts]) for k in range(3))
-    if click.size == 0:
+    if good == 0:
         raise GameFileError(report.file, "has no usable line")
-    return Requests(theta, price.astype(np.uint16), click.astype(np.uint8), click.astype(np.float64))
 
 
-def _blocks(file: Path, report: Report) -> Any:
-    """Yield frames of text columns click, price, theta from a blank-separated file, a block of lines at a time."""
+def lines_of(file: Path) -> Iterator[list[str]]:
+    """Yield the stripped lines of a text file in blocks.
+
+    Raises:
+        GameFileError: If the file cannot be read.
+    """
+    try:
+        with file.open("rb") as handle:
+            while lines := handle.readlines(BLOCK_BYTES):
+                yield [line.decode("utf-8", "replace").strip("\r\n ") for line in lines]
+    except OSError as error:
+        raise GameFileError(str(file), f"cannot be read: {error.strerror or error}") from error
+
+
+def _blocks(file: Path) -> Iterator[Any]:
+    """Yield frames of text columns click, price, theta from a blank-separated file."""
     import polars as pl
 
-    with file.open("rb") as handle:
-        while True:
-            lines = handle.readlines(BLOCK * 16)
-            if not lines:
-                return
-            text = pl.Series("line", [line.decode("utf-8", "replace").strip() for line in lines])
-            fields = text.str.split(" ")
-            frame = pl.DataFrame(
-                {
-                    "click": fields.list.get(0, null_on_oob=True),
-                    "price": fields.list.get(1, null_on_oob=True),
-                    "theta": fields.list.get(2, null_on_oob=True),
-                    "fields": fields.list.len(),
-                }
-            )
-            yield frame
+    for lines in lines_of(file):
+        fields = pl.Series("line", lines).str.split(" ")
+        columns = {name: fields.list.get(k, null_on_oob=True) for k, name in enumerate(("click", "price", "theta"))}
+        yield pl.DataFrame({**columns, "fields": fields.list.len()})
 
 
 def _named(frame: Any, report: Report) -> Any:

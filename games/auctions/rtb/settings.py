@@ -23,7 +23,7 @@ class CampaignSettings(Settings):
     calibrated: bool = Field(default=False, description="Predict the true click probabilities (synthetic campaigns)")
     log: str | None = Field(
         default=None,
-        description="Folder with train.theta.txt and test.theta.txt (or .csv, .parquet) instead of a synthetic campaign",
+        description="Folder with train and test files (.theta.txt, .csv, .parquet or .yzx.txt) instead of a synthetic campaign",
     )
     budget_fraction: float = Field(
         default=0.0625, ge=0.0, le=10.0, description="c0: budget over the cost of all requests at the mean price"
