@@ -10,7 +10,7 @@ def _page(name: str, summary: str) -> Plugin:
         kind="page",
         name=name,
         summary=summary,
-        target=f"equilibria.dashboards.pages.{name}:build",
+        target=f"equilibria.dashboards.views.{name}:build",
         requires="dashboard",
         modules=("streamlit", "plotly"),
     )

@@ -79,7 +79,9 @@ def heatmap(
     return figure
 
 
-def _add_texts(figure: go.Figure, values: FloatArray, scale: str | list[tuple[float, str]], limits: tuple[float, float]) -> None:
+def _add_texts(
+    figure: go.Figure, values: FloatArray, scale: str | list[tuple[float, str]], limits: tuple[float, float]
+) -> None:
     """Write every cell's number in black or white, whichever has more contrast with the cell."""
     heat = figure.data[0]
     low, high = limits

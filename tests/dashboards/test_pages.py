@@ -139,7 +139,7 @@ def test_the_run_page_shows_the_certificate_and_the_last_value_of_the_run(runs: 
 
 def test_the_alpha_rank_masses_come_from_the_recorded_payoffs(runs: Path) -> None:
     from equilibria.dashboards import reader
-    from equilibria.dashboards.pages.meta_game import better_replies, payoff_tensors
+    from equilibria.dashboards.views.meta_game import better_replies, payoff_tensors
 
     first, second = payoff_tensors(reader.rows(open_run(runs / "psro"), "meta_game"))
     assert np.allclose(first, -second)  # Kuhn poker is zero-sum

@@ -14,7 +14,7 @@ from equilibria.dashboards import reader
 from equilibria.dashboards.catalogue import Entry
 from equilibria.dashboards.figures import lines, simplex
 from equilibria.dashboards.page import Context, Page
-from equilibria.dashboards.pages.tournament import turns_of
+from equilibria.dashboards.views.tournament import turns_of
 from equilibria.dashboards.widgets import show_figure
 from equilibria.games.analysis.dynamics import replicator
 from equilibria.games.analysis.matrix_nash import max_entropy_nash

@@ -12,7 +12,7 @@ import streamlit as st
 from equilibria.dashboards import reader
 from equilibria.dashboards.figures import graphs, lines, population
 from equilibria.dashboards.page import Context, Page
-from equilibria.dashboards.pages.network_view import network_picture
+from equilibria.dashboards.views.network_view import network_picture
 from equilibria.dashboards.widgets import curve_rows, show_figure, show_table
 from equilibria.sim.analysis.facts import facts, metric_facts, resolved_scenario
 from equilibria.sim.store import Run

@@ -1,1 +1,0 @@
-"""The pages that come with the product; each module has ``build() -> Page``."""
