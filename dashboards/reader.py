@@ -136,7 +136,7 @@ def at_unit(run: Run, table: str, unit: int, *, limit: int = 1_000_000) -> pl.Da
         run,
         table,
         ("at", unit, limit),
-        lambda: run.table(table).filter(pl.col("unit") == unit).head(limit).collect(),
+        lambda: _collected(run.table(table).filter(pl.col("unit") == unit).head(limit)),
     )
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,3 +20,9 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield TOYS
     monkeypatch.undo()
     registry.refresh()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what a machine without Chromium does not cover."""
+    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        terminalreporter.write_line("no Chromium here: the dashboards' layout in a real browser was not tested")

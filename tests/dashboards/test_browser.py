@@ -132,14 +132,15 @@ class Visit:
         if folder:
             tall = int(self.tab.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight"))
             size = self.tab.viewport_size or DESK
-            self.tab.set_viewport_size({"width": size["width"], "height": min(max(tall, 600), 2600)})  # type: ignore[typeddict-item]
+            self.tab.set_viewport_size({"width": size["width"], "height": min(max(tall, 600), 2600)})
             self.tab.wait_for_timeout(1200)
             self.tab.screenshot(path=Path(folder) / f"{name}.png")
-            self.tab.set_viewport_size(size)  # type: ignore[arg-type]
+            self.tab.set_viewport_size(size)
 
     def problems(self) -> list[str]:
-        found = self.tab.get_by_test_id("stException").all_inner_texts()
-        return found + self.tab.get_by_test_id("stAlertContentError").all_inner_texts()
+        found: list[str] = self.tab.get_by_test_id("stException").all_inner_texts()
+        found += self.tab.get_by_test_id("stAlertContentError").all_inner_texts()
+        return found
 
     def overflow(self) -> int:
         main = "document.querySelector('[data-testid=stMain]')"

@@ -56,7 +56,7 @@ def opened(name: str, root: Path, query: dict[str, str] | None = None, *, read_o
 
 
 def charts(at: AppTest) -> list[dict[str, Any]]:
-    return [json.loads(element.proto.spec) for element in at.get("plotly_chart")]  # type: ignore[attr-defined]
+    return [json.loads(element.proto.spec) for element in at.get("plotly_chart")]
 
 
 def numbers(values: Any) -> np.ndarray[Any, Any]:
