@@ -18,10 +18,13 @@ _PUBLIC: dict[str, str] = {
     "Aloha": "aloha",
     "CoordinationWorld": "coordination",
     "SimpleSpread": "spread",
+    "TabularTeamGame": "tabular",
     "TeamMatrixWorld": "team_matrix",
     "VectorWorld": "base",
     "WorldState": "base",
     "climbing_payoff": "payoffs",
+    "coordination_game": "tabular",
+    "one_shot_game": "tabular",
     "penalty_payoff": "payoffs",
 }
 
