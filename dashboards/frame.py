@@ -114,7 +114,7 @@ def run_application(options: Options) -> None:
     chosen = st.navigation(cast(Any, menu), expanded=True)
     with st.sidebar:
         image_choice()
-        st.caption(f"Runs folder: `{options.root}`" + (" (read-only)" if options.read_only else ""))
+        st.caption(f"Runs folder: `{options.root.resolve().name}`" + (" (read-only)" if options.read_only else ""))
         for plugin in broken:
             st.warning(f"Page {plugin.name!r} cannot be shown: {plugin.error}")
     chosen.run()

@@ -54,7 +54,7 @@ def render(context: Context) -> None:
     if not runs:
         st.info("No readable run of this game.", icon=":material/info:")
         return
-    chosen = st.multiselect("Runs", list(runs), default=list(runs)[:MAX_CURVES], key="runs")
+    chosen = st.multiselect("Runs", list(runs), default=list(runs)[:MAX_CURVES], key="runs", bind="query-params")
     kept = {name: runs[name] for name in chosen}
     metrics = _metrics(list(kept.values()))
     if not kept or not metrics:

@@ -39,7 +39,7 @@ def render(context: Context) -> None:
     units = reader.units(run, TABLE)
     unit = units[-1]
     if len(units) > 1:
-        unit = st.select_slider("Recorded at", units, value=units[-1], key="at")
+        unit = st.select_slider("Recorded at", units, value=units[-1], key="at", bind="query-params")
     if columns >= _COLUMNS:
         _infosets(context, run, unit)
     else:

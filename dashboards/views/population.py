@@ -59,7 +59,7 @@ def render(context: Context) -> None:
     units = reader.units(run, TABLE)
     unit = units[-1]
     if len(units) > 1:
-        unit = st.select_slider("Agents recorded at", units, value=units[-1], key="at")
+        unit = st.select_slider("Agents recorded at", units, value=units[-1], key="at", bind="query-params")
     frame = reader.at_unit(run, TABLE, unit, limit=MAX_AGENTS)
     st.caption(f"{len(frame):,} agents recorded at {facts(run).unit} {unit:,}.")
     if "state" in frame.columns:

@@ -152,7 +152,7 @@ def _convergence(context: Context, run: Run, about: Facts, found: list[FinalValu
     left, middle, right = st.columns([3, 1, 1], vertical_alignment="bottom")
     metric = left.selectbox("Metric", metrics, index=metrics.index(headline), key="metric", bind="query-params")
     kind = metric_facts(run, metric)
-    log = middle.toggle("log values", value=kind.log, key=f"log_{metric}")
+    log = middle.toggle("log values", value=kind.log, key=f"log_{metric}", bind="query-params")
     log_x = right.toggle("log units", key="logx", bind="query-params")
     keys = list(dict.fromkeys(v.key for v in found if v.metric == metric))
     curves = [

@@ -51,6 +51,7 @@ def test_a_started_run_leaves_the_directory_of_the_command_line(tmp_path: Path) 
     assert files(tmp_path / "page" / "x") == files(tmp_path / "line")
 
 
+@pytest.mark.heavy
 def test_stop_and_resume_end_where_an_uninterrupted_run_ends(tmp_path: Path) -> None:
     text = TEXT.replace("BUDGET", "40000")
     jobs = Jobs(tmp_path / "page")
@@ -69,6 +70,18 @@ def test_stop_and_resume_end_where_an_uninterrupted_run_ends(tmp_path: Path) -> 
     one, other = open_run(folder).summary, open_run(tmp_path / "line").summary
     assert one is not None
     assert one == other
+
+
+def test_a_started_sweep_is_complete_and_can_be_resumed(tmp_path: Path) -> None:
+    text = TEXT.replace("BUDGET", "100") + "sweep: {seeds: {start: 0, count: 2}}\n"
+    jobs = Jobs(tmp_path)
+    job = jobs.start(text, "s", sweep=True)
+    wait(lambda: ended(job))
+    assert job.exit_code == 0, job.tail()
+    assert len(list((tmp_path / "s" / "members").iterdir())) == 2
+    again = jobs.resume("s", tmp_path / "s")
+    wait(lambda: ended(again))
+    assert again.exit_code == 0, again.tail()
 
 
 @pytest.mark.parametrize("name", ["", "..", "../x", "a/b", ".hidden", "x" * 101, "a b", "a\0"])
