@@ -304,7 +304,7 @@ def second_price_revenue(priors: Sequence[Prior]) -> float:
 
 OPTIMAL_MENU_REVENUE: dict[str, float] = {
     "additive U[0,1]^2": (12 + 2 * math.sqrt(2)) / 27,
-    "additive U[4,16] x U[4,7]": 9.7774,
+    "additive U[4,16] x U[4,7]": 88 / 9,
     "additive triangle": 2 / (3 * math.sqrt(3)),
     "unit demand U[0,1]^2": 2 / (3 * math.sqrt(3)),
     "unit demand U[2,3]^2": 2.1331,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from equilibria.games.auctions.menu_settings import MenuGameSettings
 from equilibria.games.auctions.sealed_bid_settings import SealedBidSettings, SealedBidTreeSettings
 from equilibria.sim.plugin import Plugin
 
@@ -30,11 +31,21 @@ sealed_bid_tree = Plugin(
     forms=("extensive",),
     reference=_REFERENCE,
 )
+menu_sale = Plugin(
+    kind="game",
+    name="menu_sale",
+    summary="Several items for one bidder; the designer chooses the menu.",
+    target=f"{_HERE}.menus:build",
+    settings=MenuGameSettings,
+    engines=("extensive",),
+    forms=("menu",),
+    reference="Manelli and Vincent (2006), Journal of Economic Theory 127",
+)
 
 
 def _metric(
     name: str, summary: str, function: str, unit: str = "money per auction",
-    direction: Literal["lower", "none"] = "lower",
+    direction: Literal["lower", "higher", "none"] = "lower", form: str = "sealed_bid",
 ) -> Plugin:  # fmt: skip
     return Plugin(
         kind="metric",
@@ -42,7 +53,7 @@ def _metric(
         summary=summary,
         target=f"{_HERE}.sealed_bid_metrics:{function}",
         engines=("extensive",),
-        forms=("sealed_bid",),
+        forms=(form,),
         unit=unit,
         direction=direction,
     )
@@ -54,3 +65,10 @@ auction_revenue = _metric("auction_revenue", "Expected sum of payments.", "reven
 bid_error = _metric(
     "bid_error", "Largest distance of mean bids from the closed form, values above a tenth.", "bid_error", "money"
 )
+menu_revenue = _metric(
+    "menu_revenue", "Revenue of the menu on a fixed sample.", "menu_revenue", "money per sale", "higher", "menu"
+)
+menu_revenue_share = _metric(
+    "menu_revenue_share", "Revenue of the menu over the optimum, paired with the optimal menu.", "menu_revenue_share",
+    "share of the optimum", "higher", "menu",
+)  # fmt: skip

@@ -34,7 +34,9 @@ class AuctionNumber:
             view.memo[_MEMO] = view.solver.metrics()
         numbers: dict[str, float] = view.memo[_MEMO]
         if self.key not in numbers:
-            raise Unsupported(f"{self.name}: this auction has no known closed form; leave the metric out")
+            raise Unsupported(
+                f"{self.name}: the theory of this auction is not known in closed form; leave the metric out"
+            )
         return numbers[self.key]
 
 
@@ -56,3 +58,13 @@ def revenue(settings: NoSettings) -> AuctionNumber:
 def bid_error(settings: NoSettings) -> AuctionNumber:
     """Build the largest distance of mean bids from the closed form."""
     return AuctionNumber("bid_error", "bid_error", unit="money")
+
+
+def menu_revenue(settings: NoSettings) -> AuctionNumber:
+    """Build the revenue of a menu."""
+    return AuctionNumber("revenue", "menu_revenue", unit="money per sale", direction="higher")
+
+
+def menu_revenue_share(settings: NoSettings) -> AuctionNumber:
+    """Build the revenue of a menu over the optimum."""
+    return AuctionNumber("revenue_share", "menu_revenue_share", unit="share of the optimum", direction="higher")

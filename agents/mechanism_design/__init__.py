@@ -1,0 +1,1 @@
+"""Learners that play the designer: they choose the rules of an auction."""
