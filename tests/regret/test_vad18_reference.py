@@ -4,9 +4,8 @@ The numbers are regenerated from the shipped sweeps ``vad18`` and ``vad_ablation
 the sweeps and the tables cannot drift apart.  Values above 1e-4 must be met within a factor 1.5,
 smaller ones within 20 (they depend on rounding); below 1e-13 counts as zero.
 
-Entries in ``CHAOTIC`` are not reproduced because iterates depend on the last bits: DCFR on Liar's Dice 6, VAD on Battleship 3x2,
-unclipped methods on three-player Blotto, which do not converge, and one ablation on Blotto end lower than
-the reference; WOP-CFR on three-player Leduc ends between 1.7e-3 and 2.2e-3 instead of 1.2e-3.
+Entries in ``SENSITIVE`` depend on the last bits: another order of summation moves them.  They end lower
+than the reference, except WOP-CFR on three-player Leduc (1.7e-3 to 2.2e-3 instead of 1.2e-3).
 """
 
 from __future__ import annotations
@@ -40,13 +39,16 @@ REFERENCE: dict[str, list[float]] = {
     "bs22s3": [6.3e-4, 1.4e-6, 1.4e-6, 2.8e-9, 2.8e-9, 0, 0, 0, 0, 0],
     "bs32s3": [5.7e-3, 1.8e-3, 1.6e-3, 2.0e-3, 1.0e-6, 2.8e-10, 8.7e-11, 6.6e-7, 1.0e-8, 1.5e-8],
 }
-CHAOTIC = {
-    ("leduc3", "WOP1.5"),
-    ("ld6", "DCFR"),
-    ("blot5x3", "LCFR"),
-    ("blot5x3", "DCFR"),
-    ("blot10", "volatility fixed to 0"),
+SENSITIVE = {
+    ("leduc3", "WOP1.5"): 2.0,
+    ("ld6", "DCFR"): 1.5,
+    ("blot5x3", "LCFR"): 1.5,
+    ("blot5x3", "DCFR"): 1.5,
+    ("bs32s3", "VAD"): 20.0,
+    ("blot10", "volatility fixed to 0"): 1.5,
+    ("blot10", "no optimism"): 1.5,
 }
+"""Entries that depend on the last bits of sums, with the factor above the reference they must stay below."""
 ZERO = 1e-13
 
 ABLATION_GAMES = ("kuhn3", "leduc2", "goof5", "goof4r", "ld5", "blot10")
@@ -91,6 +93,11 @@ def reproduced(measured: float, expected: float) -> bool:
     return 1 / (factor * rounding) <= measured / expected <= factor * rounding
 
 
+def better(entry: tuple[str, str], measured: float, expected: float) -> bool:
+    """Whether a sensitive entry ends below the reference, up to its factor."""
+    return measured <= SENSITIVE.get(entry, 0.0) * expected
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("game", range(len(REFERENCE)), ids=list(REFERENCE))
 def test_the_suite_reproduces_the_reference_table(game: int) -> None:
@@ -98,7 +105,7 @@ def test_the_suite_reproduces_the_reference_table(game: int) -> None:
     wrong = []
     for index, (method, value) in enumerate(zip(METHODS, expected, strict=True)):
         measured = suite_value(index, game)
-        if not reproduced(measured, value) and (name, method) not in CHAOTIC:
+        if not (reproduced(measured, value) or better((name, method), measured, value)):
             wrong.append((method, measured, value))
     assert not wrong
 
@@ -111,7 +118,7 @@ def test_the_ablation_table_is_reproduced(variant: int) -> None:
     for game, expected in enumerate(row):
         measured = final_exploitability(members[variant * len(row) + game])
         key = (ABLATION_GAMES[game], list(ABLATION)[variant])
-        assert key in CHAOTIC or reproduced(measured, expected), (key, measured, expected)
+        assert reproduced(measured, expected) or better(key, measured, expected), (key, measured, expected)
 
 
 LONG = {  # 10,000 iterations: Leduc, Liar's Dice 5, Goofspiel 5
