@@ -162,7 +162,7 @@ def test_a_page_draws_in_the_browser_and_asks_no_other_host(address: str, desk: 
     assert 0 < desk.sent < MAX_SENT
 
 
-@pytest.mark.parametrize("name", ["run", "sweep", "population"])
+@pytest.mark.parametrize("name", ["run", "sweep"])
 def test_a_page_fits_a_phone_in_the_dark(address: str, browser: Browser, name: str) -> None:
     phone = Visit(browser, PHONE, "dark")
     phone.open(address + PAGES[name], chart=True)

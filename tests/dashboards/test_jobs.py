@@ -109,3 +109,35 @@ def test_an_invalid_scenario_ends_with_the_message_of_the_command_line(tmp_path:
     assert "game" in job.tail()
     assert not (tmp_path / "x").exists()
     assert not Jobs(tmp_path).stop("x")
+
+
+def test_a_run_in_progress_is_shown_with_its_progress_and_can_be_stopped_on_its_page(tmp_path: Path) -> None:
+    from streamlit.testing.v1 import AppTest
+
+    def draw(root: str, name: str) -> None:
+        from pathlib import Path
+
+        from equilibria.dashboards.frame import Options, draw_page, load_pages
+
+        draw_page(Options(Path(root)), name, load_pages()[0][name])
+
+    from equilibria.dashboards.frame import jobs_of
+
+    jobs = jobs_of(str(tmp_path))
+    job = jobs.start(TEXT.replace("BUDGET", "10000000"), "x")
+    try:
+        wait(lambda: (tmp_path / "x" / "live.json").is_file() or ended(job))
+        at = AppTest.from_function(draw, args=(str(tmp_path), "run"), default_timeout=60).run()
+        assert not at.exception
+        assert not at.error
+        assert any("per second" in c.value for c in at.caption)
+        overview = AppTest.from_function(draw, args=(str(tmp_path), "overview"), default_timeout=60).run()
+        assert "running" in overview.dataframe[0].value["state"][0]
+        at.button(key="stop").click().run()
+        wait(lambda: ended(job))
+    finally:
+        if not ended(job):
+            job.process.kill()
+    assert job.exit_code == 128 + signal.SIGTERM
+    at.run()
+    assert "resume" in {b.key for b in at.button}
