@@ -20,6 +20,7 @@ from equilibria.games.auctions.sealed_bid import SealedBidGame
 from equilibria.mechanisms.bundles_reference import combinatorial_reference
 from equilibria.mechanisms.double_reference import double_reference
 from equilibria.mechanisms.multi_unit_reference import multi_unit_reference
+from equilibria.mechanisms.order_book import OrderBook
 from equilibria.mechanisms.pacing import paced
 from equilibria.mechanisms.position_reference import position_reference
 from equilibria.sim.types import FloatArray
@@ -35,6 +36,7 @@ def rows(*, quick: bool = False) -> Iterator[Row]:
     yield from _second_price(rounds, budget, auctions=50_000 if quick else 200_000)
     yield from _rules(rounds, budget)
     yield _pacing(rounds, budget)
+    yield _order_book(rounds, budget)
 
 
 def openspiel_auction(values: int) -> SealedBidGame:
@@ -133,3 +135,18 @@ def _pacing(rounds: int, budget: float) -> Row:
         {"ours": lambda: paced("multiplicative", values, prices, size / 24)}, rounds=rounds, budget=budget
     )["ours"]  # fmt: skip
     return Row(case="adaptive pacing of one bidder", ours=size / times, unit="auctions/s")
+
+
+def _order_book(rounds: int, budget: float) -> Row:
+    """Zero-intelligence flow: 60 % limit orders around the middle, 10 % market orders, 30 % cancels."""
+    rng = np.random.default_rng(4)
+    size = 200_000
+    kind = rng.choice([0, 1, 2], size, p=[0.6, 0.1, 0.3])
+    kind[0] = 0
+    side = rng.choice([1, -1], size)
+    tick = 500 + rng.integers(-30, 30, size) - 3 * side
+    recent = np.maximum(np.arange(size) - rng.integers(1, 2000, size), 0)
+    amount = np.where(kind == 2, recent, rng.integers(1, 6, size))
+    events = np.stack([kind, side, tick, amount, rng.integers(0, 100, size)], axis=1)
+    times = medians({"ours": lambda: OrderBook(capacity=size).submit(events)}, rounds=rounds, budget=budget)["ours"]
+    return Row(case="limit order book, zero-intelligence flow", ours=size / times, unit="events/s", target=1e6)

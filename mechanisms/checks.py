@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from equilibria.mechanisms.check_kernels import all_good
 from equilibria.sim.errors import InvalidValue
 from equilibria.sim.types import FloatArray
 
@@ -29,15 +30,12 @@ def check_bids(bids: ArrayLike, axes: Sequence[str] = ("auctions", "bidders"), *
     shape = np.shape(bids)
     if len(shape) != len(axes):
         raise InvalidValue(f"{what} must have shape [{', '.join(axes)}], got shape {shape}")
+    if all_good(array.reshape(-1)):
+        return array
     bad = ~np.isfinite(array)
-    if bad.any():
-        where = _index(bad)
-        raise InvalidValue(f"{what}{list(where)} must be finite, got {float(array[where])!r}")
-    bad = array < 0
-    if bad.any():
-        where = _index(bad)
-        raise InvalidValue(f"{what}{list(where)} must be at least 0, got {float(array[where])!r}")
-    return array
+    rule = "be finite" if bad.any() else "be at least 0"
+    where = _index(bad if bad.any() else array < 0)
+    raise InvalidValue(f"{what}{list(where)} must {rule}, got {float(array[where])!r}")
 
 
 def _index(bad: np.typing.NDArray[np.bool_]) -> tuple[int, ...]:

@@ -42,6 +42,40 @@ def _posted_winner(bids, i, price, random, seed, auction):  # type: ignore[no-un
 
 
 @kernel
+def _plain(  # type: ignore[no-untyped-def]
+    code, bids, reserve, soft, random, seed, first, stride, low, high, alloc, pay, winner, price, welfare, revenue
+):
+    """Run first- and second-price auctions with one reserve; the loops over bidders hold no branches."""
+    n = bids.shape[1]
+    for i in range(low, high):
+        row = bids[i]
+        b1 = 0.0
+        b2 = 0.0
+        for j in range(n):
+            b = row[j]
+            b2 = max(b2, min(b, b1))
+            b1 = max(b1, b)
+        if b1 < reserve:
+            continue
+        w = -1
+        for j in range(n):
+            if row[j] == b1 and (w < 0 or beats(j, w, random, seed, first + stride * i)):
+                w = j
+        p = b1
+        if code == SECOND:
+            if soft <= reserve:
+                p = max(b2, reserve)
+            elif b1 >= soft:
+                p = max(b2, soft)
+        alloc[i, w] = 1.0
+        pay[i, w] = p
+        winner[i, 0] = w
+        price[i, 0] = p
+        welfare[i] = b1
+        revenue[i] = p
+
+
+@kernel
 def run(  # type: ignore[no-untyped-def]
     code,
     bids,
@@ -85,6 +119,13 @@ def run(  # type: ignore[no-untyped-def]
         revenue: [N] out.
     """
     n = bids.shape[1]
+    plain = (code == FIRST or code == SECOND) and eager and n > 0
+    for j in range(1, n):
+        plain = plain and reserve[j] == reserve[0]
+    if plain:
+        _plain(code, bids, reserve[0], soft, random, seed, first, stride, low, high, alloc, pay, winner, price,
+               welfare, revenue)  # fmt: skip
+        return
     for i in range(low, high):
         auction = first + stride * i
         if code == POSTED:
