@@ -109,6 +109,31 @@ def test_other_equilibria_are_recovered(rule: str, n: int, tolerance: float) -> 
     assert solver.metrics()["bid_error"] <= tolerance
 
 
+@pytest.mark.parametrize(
+    ("rule", "priors", "top"),
+    [
+        ("first_price", [Uniform()] * 2, 1.0),
+        ("first_price", [Uniform()] * 3, 1.0),
+        ("all_pay", [Uniform()] * 2, 1.0),
+        ("first_price", [Uniform(), Uniform(0, 2)], 0.8),
+    ],
+)
+def test_learned_bids_are_within_one_percent_and_lose_half_a_percent(
+    rule: str, priors: list[Uniform], top: float
+) -> None:
+    solver = BayesianCFRPlus(auction_game(rule, priors, types=101, bids=201, top_bid=top))
+    solver.step(5000)
+    assert solver.bid_l2() <= 0.01
+    assert solver.utility_loss() <= 0.005
+
+
+def test_distances_need_a_closed_form() -> None:
+    solver = BayesianCFRPlus(auction_game("all_pay", [Exponential()] * 2, types=5, bids=5))
+    assert "bid_error" not in solver.metrics()
+    with pytest.raises(InvalidValue, match="no known closed form"):
+        solver.utility_loss()
+
+
 def test_truth_is_an_exact_equilibrium_of_the_second_price_grid() -> None:
     game = uniform_auction("second_price", bidders=3, types=21, bids=21)
     assert game.evaluate(game.truthful()).nash_conv < 1e-12

@@ -91,7 +91,42 @@ class BayesianCFRPlus:
             "welfare": found.welfare,
         }
         error = self.bid_error()
-        return numbers if error is None else {**numbers, "bid_error": error}
+        return numbers if error is None else {**numbers, "bid_error": error, "bid_l2": self.bid_l2()}
+
+    def bid_l2(self) -> float:
+        """Return the largest root mean square distance of a bidder's mean bids from the closed form, over all types.
+
+        Raises:
+            InvalidValue: If the auction has no known closed form.
+        """
+        wanted = self._theory()
+        known = np.isfinite(wanted)
+        distance = np.where(known, self.game.mean_bids(self.policy()) - np.where(known, wanted, 0.0), 0.0)
+        square = self.game.masses * distance**2
+        return float(np.sqrt(square.sum(axis=1)).max())
+
+    def utility_loss(self) -> float:
+        """Return the largest relative loss of utility against bidders who play the closed form.
+
+        The bidders' closed form is moved to the nearest bids of the grid.
+
+        Raises:
+            InvalidValue: If the auction has no known closed form.
+        """
+        ideal, mine = self.game.from_bids(self._theory()), self.policy()
+        base = self.game.evaluate(ideal).values
+        worst = 0.0
+        for p in range(self.game.players):
+            mixed = ideal.copy()
+            mixed[p] = mine[p]
+            worst = max(worst, float(1 - self.game.evaluate(mixed).values[p] / base[p]))
+        return worst
+
+    def _theory(self) -> FloatArray:
+        wanted = self.game.closed_form()
+        if wanted is None:
+            raise InvalidValue(f"the {self.game.rule} auction with these priors has no known closed form")
+        return wanted
 
     def bid_error(self, least: float = 0.1) -> float | None:
         """Return the largest distance of mean bids from the continuous equilibrium, ``None`` without a closed form.
