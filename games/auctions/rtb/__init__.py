@@ -17,6 +17,7 @@ _PUBLIC: dict[str, str] = {
     "hindsight_bound": "judging",
     "load_ipinyou": "ipinyou",
     "load_theta": "logs",
+    "second_price_with_budgets": "predrawn",
     "training": "requests",
 }
 

@@ -65,17 +65,17 @@ def replay_linear(theta, price, click, truth, length, budget, scale, top, out): 
 
 
 @kernel(inline="always")
-def table_value(tables, start, width, fine, stride, t, b):  # type: ignore[no-untyped-def]
+def table_value(tables, start, height, fine, stride, t, b):  # type: ignore[no-untyped-def]
     """Return V(t, b) of a packed table."""
-    row = start + t * width
     if b < fine:
-        return tables[row + b]
+        return tables[np.uint64(start + b * height + t)]  # unsigned: no test for indices from the end
     k = (b - fine) // stride
     rest = b - fine - k * stride
-    left = tables[row + fine + k]
+    place = start + (fine + k) * height + t
+    left = tables[place]
     if rest == 0:
         return left
-    return left + (tables[row + fine + k + 1] - left) * (rest / stride)
+    return left + (tables[place + height] - left) * (rest / stride)
 
 
 @kernel
@@ -84,10 +84,12 @@ def replay_table(theta, price, click, truth, length, budget, numbers, reals, tab
 
     ``numbers``, ``reals`` are one row of ``PackedRules.integers`` and ``.reals``.
     """
-    start, width, fine, stride, top = numbers[3], numbers[4], numbers[5], numbers[6], numbers[9]
+    start, height, fine, stride, top = numbers[3], numbers[4], numbers[5], numbers[6], numbers[9]
     fixed, v1, v0, gamma = reals[1], reals[2], reals[3], reals[4]
-    n, episodes = theta.shape[0], out.shape[0]
+    episodes = out.shape[0]
     left = np.empty(LANES, np.int64)
+    own = np.isnan(fixed)
+    n = np.uint64(theta.shape[0])
     for first in range(0, episodes, LANES):
         lanes = min(LANES, episodes - first)
         for lane in range(lanes):
@@ -96,16 +98,16 @@ def replay_table(theta, price, click, truth, length, budget, numbers, reals, tab
         for j in range(length):
             t = length - 1 - j
             for lane in range(lanes):
-                i = (first + lane) * length + j
+                i = np.uint64((first + lane) * length + j)
                 if i >= n:
                     continue
                 d, b = np.int64(price[i]), left[lane]
                 if d > b or d > top:
                     continue
-                x = theta[i] if np.isnan(fixed) else fixed
-                kept = table_value(tables, start, width, fine, stride, t, b)
-                after = table_value(tables, start, width, fine, stride, t, b - d)
-                if v1 * x - v0 * d + gamma * after - gamma * kept >= 0.0:
+                x = theta[i] if own else fixed
+                kept = table_value(tables, start, height, fine, stride, t, b)
+                after = table_value(tables, start, height, fine, stride, t, b - d)
+                if (v1 * x - gamma * kept) - v0 * d + gamma * after >= 0.0:  # in the order of table_bid
                     left[lane] = b - d
                     out[first + lane, IMPRESSIONS] += 1
                     out[first + lane, CLICKS] += click[i]
@@ -115,39 +117,50 @@ def replay_table(theta, price, click, truth, length, budget, numbers, reals, tab
             out[first + lane, COST] = budget - left[lane]
 
 
-@kernel
-def table_bid(tables, numbers, reals, t, b, b_cap, theta):  # type: ignore[no-untyped-def]
+@kernel(forceinline=True)
+def table_bid(tables, integers, reals, k, t, b, b_cap, theta, least):  # type: ignore[no-untyped-def]
     """Return the bid of a table rule with t requests to come and budget b, by binary search.
+
+    Bids below ``least`` are of no interest: -1 is returned for them after one test.
 
     Args:
         tables: float64 [...] packed tables.
-        numbers: int64 [10] the bidder's row of ``PackedRules.integers``.
-        reals: float64 [5] its row of ``PackedRules.reals``.
+        integers: int64 [N, 10] see ``PackedRules``.
+        reals: float64 [N, 5] see ``PackedRules``.
+        k: The bidder.
         t: Requests to come, the present one included, at most the table's largest.
         b: Budget of the state, at most the table's largest.
         b_cap: Money that may be spent; the bid never exceeds it.
         theta: Click probability of the request.
+        least: Smallest bid of interest, at least 0.
     """
-    start, width, fine, stride, top = numbers[3], numbers[4], numbers[5], numbers[6], numbers[9]
-    v1, v0, gamma = reals[2], reals[3], reals[4]
-    own = gamma * table_value(tables, start, width, fine, stride, t - 1, b)
-    low, high = -1, min(b, top)
+    start, height, fine, stride, top = integers[k, 3], integers[k, 4], integers[k, 5], integers[k, 6], integers[k, 9]
+    v1, v0, gamma = reals[k, 2], reals[k, 3], reals[k, 4]
+    reward = v1 * theta - gamma * table_value(tables, start, height, fine, stride, t - 1, b)
+    low, high = 0, min(b, top)
+    if least > 0:
+        if least > high or least > b_cap:
+            return -1
+        after = gamma * table_value(tables, start, height, fine, stride, t - 1, b - least)
+        if reward - v0 * least + after < 0.0:
+            return -1
+        low = least
     while low < high:
-        d = (low + high + 1) // 2
-        after = gamma * table_value(tables, start, width, fine, stride, t - 1, b - d)
-        if v1 * theta - v0 * d + after - own >= 0.0:
+        d = (low + high + 1) >> 1
+        after = gamma * table_value(tables, start, height, fine, stride, t - 1, b - d)
+        if reward - v0 * d + after >= 0.0:
             low = d
         else:
             high = d - 1
-    return min(max(low, 0), b_cap)
+    return min(low, b_cap)
 
 
 @kernel
-def difference_bid(tables, numbers, reals, t, b, theta):  # type: ignore[no-untyped-def]
+def difference_bid(tables, integers, reals, k, t, b, theta):  # type: ignore[no-untyped-def]
     """Return the bid when D(t-1, x) = V(t-1, x+1) - V(t-1, x) beyond the table is read at the same ratio x/t."""
-    start, width, fine, stride, top = numbers[3], numbers[4], numbers[5], numbers[6], numbers[9]
-    last, most = numbers[7], numbers[8]
-    v1, v0, gamma = reals[2], reals[3], reals[4]
+    start, height, fine, stride, top = integers[k, 3], integers[k, 4], integers[k, 5], integers[k, 6], integers[k, 9]
+    last, most = integers[k, 7], integers[k, 8]
+    v1, v0, gamma = reals[k, 2], reals[k, 3], reals[k, 4]
     gone = 0.0
     bid = 0
     rows = t - 1
@@ -158,42 +171,45 @@ def difference_bid(tables, numbers, reals, t, b, theta):  # type: ignore[no-unty
             tt, bb = last, x * last // rows
         if bb >= most:  # keep the ratio: fewer requests, the largest budget
             tt, bb = min(last, max(1, rows * (most - 1) // max(x, 1))), most - 1
-        step = table_value(tables, start, width, fine, stride, tt, bb + 1)
-        gone += step - table_value(tables, start, width, fine, stride, tt, bb)
+        step = table_value(tables, start, height, fine, stride, tt, bb + 1)
+        gone += step - table_value(tables, start, height, fine, stride, tt, bb)
         if v1 * theta - v0 * d - gamma * gone < 0.0:
             break
         bid = d
     return bid
 
 
-@kernel
-def mapped_bid(tables, numbers, reals, t, b, theta, part):  # type: ignore[no-untyped-def]
-    """Return the bid of a table rule in any state; ``part`` holds (budget, requests) left in the segment."""
-    last, most, mapping = numbers[7], numbers[8], numbers[1]
-    x = theta if np.isnan(reals[1]) else reals[1]
+@kernel(forceinline=True)
+def mapped_bid(tables, integers, reals, k, t, b, theta, part, least):  # type: ignore[no-untyped-def]
+    """Return the bid of a table rule in any state; row k of ``part`` holds (budget, requests) left in its segment.
+
+    Bids below ``least`` may be returned as -1.
+    """
+    last, most, mapping = integers[k, 7], integers[k, 8], integers[k, 1]
+    x = theta if np.isnan(reals[k, 1]) else reals[k, 1]
     if mapping == SEGMENT and t > 0:
-        if part[1] <= 0:
-            part[1] = min(last, t)
-            part[0] = b * part[1] // t
-        bid = _action_bid(tables, numbers, reals, part[1], min(part[0], b), b, x)
-        part[1] -= 1
+        if part[k, 1] <= 0:
+            part[k, 1] = min(last, t)
+            part[k, 0] = b * part[k, 1] // t
+        bid = _action_bid(tables, integers, reals, k, part[k, 1], min(part[k, 0], b), b, x, least)
+        part[k, 1] -= 1
         return bid
     if t <= last and b <= most:
-        return table_bid(tables, numbers, reals, t, b, b, x)
+        return table_bid(tables, integers, reals, k, t, b, b, x, least)
     if mapping == MAP_DIFFERENCE:
-        return difference_bid(tables, numbers, reals, t, b, x)
-    return _action_bid(tables, numbers, reals, t, b, b, x)
+        return difference_bid(tables, integers, reals, k, t, b, x)
+    return _action_bid(tables, integers, reals, k, t, b, b, x, least)
 
 
-@kernel
-def _action_bid(tables, numbers, reals, t, b, b_cap, x):  # type: ignore[no-untyped-def]
-    last, most = numbers[7], numbers[8]
+@kernel(forceinline=True)
+def _action_bid(tables, integers, reals, k, t, b, b_cap, x, least):  # type: ignore[no-untyped-def]
+    last, most = integers[k, 7], integers[k, 8]
     tt, bb = t, b
     if tt > last:
         tt, bb = last, b * last // t
     if bb > most:
         tt, bb = min(last, max(1, t * most // b)), most
-    return table_bid(tables, numbers, reals, tt, bb, b_cap, x)
+    return table_bid(tables, integers, reals, k, tt, bb, b_cap, x, least)
 
 
 @kernel
@@ -229,7 +245,13 @@ def play(  # type: ignore[no-untyped-def]
         out: float64 [E, N, 5] impressions, clicks, cost, expected and predicted clicks; overwritten.
     """
     n, bidders, window = theta.shape[0], budgets.shape[0], seen.shape[1]
-    left, bids = np.empty(bidders, np.int64), np.empty(bidders, np.int64)
+    left = np.empty(bidders, np.int64)
+    steered = np.flatnonzero(integers[:, 2])
+    begun, due, rate = np.zeros_like(steered), np.zeros_like(steered), np.zeros(steered.shape[0])
+    for s in range(steered.shape[0]):
+        k = steered[s]
+        if integers[k, 2] == ADAPTIVE:
+            rate[s] = budgets[k] / length / parameters[k, 1]
     source = np.empty(bidders, np.int64)
     parts = np.zeros((bidders, 2), np.int64)
     threshold = np.uint64(min(correlation, 1.0) * 4294967296.0)
@@ -239,14 +261,23 @@ def play(  # type: ignore[no-untyped-def]
         begin, end = e * length, min(n, (e + 1) * length)
         left[:] = budgets
         parts[:] = 0
+        for s in range(steered.shape[0]):
+            begun[s] = 0
+            due[s] = min(length, np.int64(parameters[steered[s], 0])) if integers[steered[s], 2] == PID else length
+        first_turn = (first + e) * length % bidders - 1  # the bidder before the first one of the next request
         for i in range(begin, end):
             j = i - begin
             t = length - j
             number = (np.int64(first) + e) * length + j
             _draw_sources(source, i, n, key, number, threshold, span)
-            best, second, winner = -1, -1, -1
-            for turn in range(bidders):
-                k = (number + turn) % bidders
+            floor = max(int(price[i]), reserve)
+            # Only bids above the second one, at first just below the floor, change the outcome.
+            best = second = floor - 1
+            winner = -1
+            k = first_turn
+            first_turn = first_turn + 1 if first_turn + 1 < bidders else 0
+            for _ in range(bidders):
+                k = k + 1 if k + 1 < bidders else 0
                 x, b = theta[source[k]], left[k]
                 if integers[k, 0] == LINEAR:
                     wish = reals[k, 0] * control[k, 0] * x
@@ -254,13 +285,12 @@ def play(  # type: ignore[no-untyped-def]
                     if wish < a:
                         a = np.int64(wish)
                 else:
-                    a = mapped_bid(tables, integers[k], reals[k], t, b, x, parts[k])
-                bids[k] = a
-                if a > best:
-                    best, second, winner = a, best, k
-                elif a > second:
-                    second = a
-            floor = max(int(price[i]), reserve)
+                    a = mapped_bid(tables, integers, reals, k, t, b, x, parts, second + 1)
+                if a > second:
+                    if a > best:
+                        best, second, winner = a, best, k
+                    else:
+                        second = a
             if window > 0:
                 spot = number % window
                 for k in range(bidders):
@@ -269,7 +299,7 @@ def play(  # type: ignore[no-untyped-def]
                     seen[k, spot, 1] = max(floor, rival)
                     seen[k, spot, 2] = truth[source[k]]
             paid = 0
-            if winner >= 0 and best >= floor:
+            if winner >= 0:
                 paid = max(second, floor) if second_price else best
                 left[winner] -= paid
                 parts[winner, 0] -= paid
@@ -278,17 +308,15 @@ def play(  # type: ignore[no-untyped-def]
                 out[e, winner, COST] += paid
                 out[e, winner, VALUE] += truth[source[winner]]
                 out[e, winner, PREDICTED] += theta[source[winner]]
-            else:
-                winner = -1
-            for k in range(bidders):
-                kind = integers[k, 2]
-                if kind == PID:
-                    _pid(control[k], parameters[k], paid if k == winner else 0, j, length, left[k], integers[k, 9])
-                elif kind == ADAPTIVE and left[k] >= integers[k, 9]:  # it rests once money runs out
-                    _adaptive(control[k], parameters[k], paid if k == winner else 0, length, budgets[k])
+            for s in range(steered.shape[0]):
+                k = steered[s]
+                begun[s], due[s] = _steer(
+                    integers[k, 2], control, parameters, k, paid if k == winner else 0, j, length, left[k],
+                    integers[k, 9], rate[s], begun[s], due[s],
+                )  # fmt: skip
 
 
-@kernel
+@kernel(forceinline=True)
 def _draw_sources(source, i, n, key, number, threshold, span):  # type: ignore[no-untyped-def]
     """Choose the request whose theta each bidder sees: the shared one, or one of its own."""
     if span == np.uint64(0):
@@ -303,48 +331,55 @@ def _draw_sources(source, i, n, key, number, threshold, span):  # type: ignore[n
                 source[k] = np.int64((w - threshold) * np.uint64(n) // span)
 
 
-@kernel
-def _pid(state, gains, paid, j, length, left, top):  # type: ignore[no-untyped-def]
+@kernel(forceinline=True)
+def _pid(state, gains, k, spent, planned):  # type: ignore[no-untyped-def]
     """Steer the multiplier at the end of a control interval."""
-    state[3] += paid
-    interval = np.int64(gains[0])
-    if (j + 1) % interval != 0 and j + 1 != length:
-        return
-    requests = (j + 1) % interval if (j + 1) % interval != 0 else interval
-    # What is left is planned evenly over what is to come, so that an exhausted budget plans nothing.
-    planned = (left + state[3]) * requests / (length - (j + 1 - requests))
-    if planned > 0.0 and left >= top:
-        error = (planned - state[3]) / planned
-        total = state[1] + error
-        wanted = state[0] * np.exp(gains[1] * error + gains[2] * total + gains[3] * (error - state[2]))
-        state[0] = min(max(wanted, gains[4]), gains[5])
-        if state[0] == wanted:  # anti-windup: the integral rests while the multiplier is at a limit
-            state[1] = total
-        state[2] = error
-    state[3] = 0.0
+    if planned > 0.0:
+        error = (planned - spent) / planned
+        total = state[k, 1] + error
+        wanted = state[k, 0] * np.exp(gains[k, 1] * error + gains[k, 2] * total + gains[k, 3] * (error - state[k, 2]))
+        state[k, 0] = min(max(wanted, gains[k, 4]), gains[k, 5])
+        if state[k, 0] == wanted:  # anti-windup: the integral rests while the multiplier is at a limit
+            state[k, 1] = total
+        state[k, 2] = error
+
+
+@kernel(forceinline=True)
+def _steer(kind, state, gains, k, paid, j, length, left, top, rate, begun, due):  # type: ignore[no-untyped-def]
+    """Update one steered bidder after request ``j``; return (start, end) of its next PID interval.
+
+    ``rate`` is the planned spend per request, ``begun`` and ``due`` bound the present PID interval.
+    """
+    if kind == ADAPTIVE:
+        # It rests once money runs out, and at mu = 0 while nothing is bought.
+        if left >= top and (paid > 0 or state[k, 1] > 0.0):
+            mu = state[k, 1] - gains[k, 0] * (rate - (paid / gains[k, 1] if paid > 0 else 0.0))
+            state[k, 1] = min(max(mu, 0.0), gains[k, 2])
+            state[k, 0] = 1.0 / (1.0 + state[k, 1])
+        return begun, due
+    state[k, 3] += paid
+    if j + 1 < due:
+        return begun, due
+    if left >= top:
+        # What was left is planned evenly over what was to come, so that an exhausted budget plans nothing.
+        _pid(state, gains, k, state[k, 3], (left + state[k, 3]) * (due - begun) / (length - begun))
+    state[k, 3] = 0.0
+    return due, min(length, due + np.int64(gains[k, 0]))
 
 
 @kernel
-def _adaptive(state, gains, paid, length, budget):  # type: ignore[no-untyped-def]
-    """Move the multiplier mu against the difference of planned and actual spend; state[0] = 1 / (1 + mu)."""
-    mu = state[1] - gains[0] * (budget / length - paid) / gains[1]
-    state[1] = min(max(mu, 0.0), gains[2])
-    state[0] = 1.0 / (1.0 + state[1])
-
-
-@kernel
-def explicit_bids(theta, length, budget, numbers, reals, tables, price, bids):  # type: ignore[no-untyped-def]
-    """Write the bid of a table rule for every request of a replay in which it wins at prices up to its bid."""
-    parts = np.zeros(2, np.int64)
+def explicit_bids(theta, length, budget, integers, reals, tables, price, bids):  # type: ignore[no-untyped-def]
+    """Write the bid of the first rule for every request of a replay in which it wins at prices up to its bid."""
+    parts = np.zeros((1, 2), np.int64)
     b = budget
     for i in range(theta.shape[0]):
         if i % length == 0:
             b = budget
             parts[:] = 0
-        bids[i] = mapped_bid(tables, numbers, reals, length - i % length, b, theta[i], parts)
+        bids[i] = mapped_bid(tables, integers, reals, 0, length - i % length, b, theta[i], parts, 0)
         if bids[i] >= price[i]:
             b -= price[i]
-            parts[0] -= price[i]
+            parts[0, 0] -= price[i]
 
 
 @kernel

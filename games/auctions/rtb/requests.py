@@ -93,7 +93,7 @@ def training(
     """Summarise a training stream.
 
     B = floor(cpm * budget_fraction * length).  The mean click probability is clicks over impressions
-    for logs and the mean prediction for generated streams (``expected``), which has less noise.
+    for logs and its expectation, the mean true probability, for generated streams (``expected``).
 
     Raises:
         InvalidValue: If the stream has no clicks or the plan is out of range.
@@ -103,7 +103,7 @@ def training(
     if not 0.0 <= budget_fraction < np.inf:
         raise InvalidValue(f"budget_fraction must be a finite number of at least 0, got {budget_fraction!r}")
     cost = int(requests.price.sum(dtype=np.int64))
-    clicks = float(requests.theta.sum()) if expected else float(requests.click.sum(dtype=np.int64))
+    clicks = float(requests.truth.sum()) if expected else float(requests.click.sum(dtype=np.int64))
     if clicks <= 0.0:
         raise InvalidValue("the training requests hold no click; bidders cannot value one")
     cpm = cost / requests.count

@@ -77,12 +77,11 @@ class ValueTable:
     def bid(self, t: int, b: int, theta: float) -> int:
         """Return the bid with t requests to come (the present one included) and budget b."""
         self._check(t - 1, b)
-        own = self.gamma * self.value(t - 1, b)
-        reward = self.click_value * theta
+        reward = self.click_value * theta - self.gamma * self.value(t - 1, b)
         low, high = -1, min(b, self.top)
         while low < high:  # the bracket decreases in d
             d = (low + high + 1) // 2
-            if reward - self.cost_weight * d + self.gamma * self.value(t - 1, b - d) - own >= 0.0:
+            if reward - self.cost_weight * d + self.gamma * self.value(t - 1, b - d) >= 0.0:
                 low = d
             else:
                 high = d - 1
@@ -132,11 +131,12 @@ class PackedRules:
     """Rules of N bidders as flat arrays.
 
     Attributes:
-        integers: int64 [N, 10] kind, mapping, control, first entry of the table, columns, fine, stride,
+        integers: int64 [N, 10] kind, mapping, control, first entry of the table, rows, fine, stride,
             largest t, largest b, highest price.
         reals: float64 [N, 5] scale, replacing theta (NaN: none), v1, v0, gamma.
         parameters: float64 [N, 8] of the controllers.
-        tables: float64 [...] all tables, one after the other; equal tables are stored once.
+        tables: float64 [...] all tables, one after the other, equal ones once.  V(t, b) of consecutive t are
+            neighbours (column of b first): bidders walk down t and seldom change b, so they stay in the cache.
     """
 
     integers: IntArray
@@ -155,10 +155,10 @@ def pack(rules: tuple[BidRule, ...]) -> PackedRules:
         t = rule.table
         if id(t.values) not in places:
             places[id(t.values)] = size
-            parts.append(t.values.reshape(-1))
+            parts.append(np.ascontiguousarray(t.values.T).reshape(-1))
             size += t.values.size
         integers[i] = (
-            rule.kind, MAPPINGS[rule.mapping], CONTROLS[rule.control], places[id(t.values)], t.values.shape[1],
+            rule.kind, MAPPINGS[rule.mapping], CONTROLS[rule.control], places[id(t.values)], t.values.shape[0],
             t.fine, t.stride, t.requests, t.budget, t.top,
         )  # fmt: skip
         reals[i] = rule.scale, rule.theta, t.click_value, t.cost_weight, t.gamma
