@@ -2,7 +2,7 @@
 
 * **PID**: every ``interval`` requests the relative error e = (planned - spent) / planned, the plan being
   an even spend of what was left, moves the multiplier, lambda <- lambda exp(K_p e + K_i sum e + K_d change of e), clipped; the sum rests while the
-  multiplier is at a limit, and the controller rests while the budget is below the highest price.
+  multiplier is at a limit, and the controller rests in intervals that begin with less than the highest price.
 * **Adaptive**: bids v / (1 + mu) for a value v; after each request
   mu <- clip(mu - step (B/T - paid), 0, highest), with money in units of the mean training price; it rests
   while the remaining budget is below the highest price.

@@ -277,3 +277,11 @@ def test_an_auction_rule_of_the_mechanisms_sets_price_and_reserve() -> None:
     assert numbers(w, "impressions").sum() > 0
     with pytest.raises(UnsupportedGame, match="whole number"):
         w.attach([], [rule.load()(rule.settings.model_validate({"reserve": 0.5}))])
+
+
+def test_pid_pacing_steers_down_when_an_interval_takes_the_whole_budget() -> None:
+    settings = {**SMALL, "campaign": "2997", "episode_length": 500, "test_requests": 5000, "budget_fraction": 0.02}
+    w = world(settings, pid=PIDPacing(PIDSettings(interval=250)), mcpc=Mcpc())
+    w.run(1, 10)
+    assert float(w.columns()["multiplier"][0]) < 1.0
+    assert numbers(w, "expected_clicks")[0] > numbers(w, "expected_clicks")[1]

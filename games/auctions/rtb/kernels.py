@@ -360,7 +360,7 @@ def _steer(kind, state, gains, k, paid, j, length, left, top, rate, begun, due):
     state[k, 3] += paid
     if j + 1 < due:
         return begun, due
-    if left >= top:
+    if left + state[k, 3] >= top:
         # What was left is planned evenly over what was to come, so that an exhausted budget plans nothing.
         _pid(state, gains, k, state[k, 3], (left + state[k, 3]) * (due - begun) / (length - begun))
     state[k, 3] = 0.0
