@@ -74,7 +74,7 @@ def test_a_metric_says_its_unit_and_direction_without_being_imported(kind: str, 
     assert plugin.unit
     assert plugin.direction in ("lower", "higher", "none")
     required = [info for info in plugin.settings.model_fields.values() if info.is_required()]
-    metric = plugin.load() if required else plugin.load()(plugin.settings())
+    metric: Any = plugin.load() if required else plugin.load()(plugin.settings())
     assert (metric.unit, metric.direction) == (plugin.unit, plugin.direction)
 
 
