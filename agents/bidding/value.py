@@ -94,6 +94,22 @@ def solve(
     return plan.solve(budget_stride, memory_limit)
 
 
+def final_values(
+    prices: FloatArray, theta: float, requests: int, budget: int, *, objective: Objective = CLICKS
+) -> FloatArray:
+    """Return V(T, 0 .. B) alone, exactly, in the memory of two rows; arguments as ``solve``.
+
+    Raises:
+        InvalidValue: If an argument is out of range.
+    """
+    _Problem(prices, requests, budget, objective, np.empty(0), 1.0, True, theta)  # checks
+    reward = objective.click_value * theta
+    row: FloatArray = kernels.last_row(
+        np.asarray(prices, np.float64), reward, objective.cost_weight, objective.gamma, requests, budget
+    )
+    return row
+
+
 def solve_spread(
     prices: FloatArray,
     thetas: FloatArray,

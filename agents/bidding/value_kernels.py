@@ -21,7 +21,7 @@ import numpy as np
 
 from equilibria.sim.jit import kernel
 
-BLOCK = 128
+BLOCK = 64
 
 
 @kernel
@@ -96,9 +96,10 @@ def _convolve(values, m, bids, first, last, partial):  # type: ignore[no-untyped
     while d <= longest:
         m0 = m[d]
         start = max(first, d)  # budgets below d cannot pay it
-        for b in range(start, last):
-            if bids[b] >= d:
-                partial[b - first] += m0 * values[b - d]
+        before, reach, tail = values[start - d : last - d], bids[start:last], partial[start - first : size]
+        for i in range(last - start):
+            added = m0 * before[i]
+            tail[i] += added if reach[i] >= d else 0.0
         d += 1
 
 
@@ -125,6 +126,21 @@ def solve_rows(table, m, reward, cost_weight, gamma, free_wins):  # type: ignore
         if not free_wins:
             table[t, 0] = 0.0
         table[t, inner:] = table[t, inner - 1]
+
+
+@kernel
+def last_row(m, reward, cost_weight, gamma, requests, budget):  # type: ignore[no-untyped-def]
+    """Return V(requests, 0 .. budget) keeping two rows only; arguments as ``solve_rows``."""
+    top = m.shape[0] - 1
+    values, new = np.zeros(budget + 1), np.zeros(budget + 1)
+    bids = np.empty(budget + 1, np.int64)
+    sums = cumulative(m)
+    for t in range(1, requests + 1):
+        inner = min(budget + 1, top * t + 1)
+        next_row(values, new[:inner], m, reward, cost_weight, gamma, bids[:inner], sums)
+        new[inner:] = new[inner - 1]
+        values, new = new, values
+    return values
 
 
 @kernel

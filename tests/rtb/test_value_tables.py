@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from equilibria.agents.bidding.value import Objective, gain_table, solve, solve_spread, stride_error
+from equilibria.agents.bidding.value import Objective, final_values, gain_table, solve, solve_spread, stride_error
 from equilibria.games.auctions.rtb import kernels
 from equilibria.games.auctions.rtb.rules import TABLE, BidRule, ValueTable, pack
 from equilibria.sim.errors import InvalidValue
@@ -160,6 +160,10 @@ def test_a_table_beyond_the_memory_gets_a_stride_and_a_warning(caplog: pytest.Lo
     assert "relative error about" in caplog.text
     with pytest.raises(InvalidValue, match="map long episodes"):
         solve(UNIFORM, 1e-3, 1000, 20_000, memory_limit=1000)
+
+
+def test_final_values_are_the_last_row_of_the_table() -> None:
+    np.testing.assert_array_equal(final_values(UNIFORM, 0.5, 40, 3000), solve(UNIFORM, 0.5, 40, 3000).values[40])
 
 
 def test_published_code_keeps_no_value_without_budget() -> None:
