@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,14 @@ SHIPPED = ("cfr_kuhn", "vad_cfr_kuhn", "mmd_kuhn", "schelling", "contagion", "we
 def run_text(text: bytes, path: Path) -> Path:
     start_run(plan_from_bytes(text, "test"), path)
     return path
+
+
+@pytest.fixture(autouse=True)
+def main_module() -> Iterator[None]:
+    """Put ``__main__`` back: Streamlit's test runner replaces it, and spawned workers would then run a page."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
 
 
 @pytest.fixture(scope="session")

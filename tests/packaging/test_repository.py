@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import re
 import subprocess
@@ -82,3 +83,32 @@ def test_no_file_names_a_machine_path_or_a_registry(pattern: str) -> None:
         if path.is_symlink() or path == Path(__file__).resolve() or path.suffix in {".png", ".npz", ".parquet"}:
             continue
         assert not re.search(pattern, path.read_text(errors="ignore")), f"{pattern!r} stands in {name}"
+
+
+def _imported_distributions(folder: str) -> dict[str, str]:
+    """Return distribution -> one file of the folder that imports it, standard library and ours left out."""
+    owners = importlib.metadata.packages_distributions()
+    found: dict[str, str] = {}
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            for name in names:
+                top = name.partition(".")[0]
+                if top in sys.stdlib_module_names or top == "equilibria":
+                    continue
+                for owner in owners.get(top, [top]):
+                    found[re.sub(r"[-_.]+", "-", owner).lower()] = str(path.relative_to(ROOT))
+    return found
+
+
+@pytest.mark.parametrize("folder", ["agents", "dashboards", "games", "mechanisms", "sim"])
+def test_everything_the_product_imports_is_declared(folder: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    requirements = [*project["dependencies"], *(r for rs in project["optional-dependencies"].values() for r in rs)]
+    declared = {re.sub(r"[-_.]+", "-", Requirement(text).name).lower() for text in requirements}
+    undeclared = {d: where for d, where in _imported_distributions(folder).items() if d not in declared}
+    assert not undeclared
