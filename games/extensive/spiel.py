@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from equilibria.games.extensive import cache as disk
 from equilibria.games.extensive.arrays import ExtensiveGame
 from equilibria.games.extensive.convert import Infosets, Terminals, assemble
+from equilibria.games.extensive.probe import estimated_histories
 from equilibria.sim.errors import (
     GameError,
     GameTooLarge,
@@ -39,6 +40,8 @@ Progress: TypeAlias = Callable[[int], None]
 
 DEFAULT_MAX_NODES = 50_000_000
 _PROGRESS_EVERY = 1_000_000
+_PROBE_AT = 20_000  # histories after which a walk asks whether it can end at all
+_HOPELESS = 100  # times max_nodes
 _CHANCE, _SIMULTANEOUS, _TERMINAL = -1, -2, -4
 _CHANCE_TOLERANCE = 1e-9
 
@@ -199,7 +202,7 @@ class _Walk:
         stack: list[tuple[Any, tuple[int, ...], float, int, int]]
         stack = [(self.game.new_initial_state(), (0,) * self.players, 1.0, -1, -1)]
         pop, push = stack.pop, stack.append
-        nodes, watch = 0, min(limit, _PROGRESS_EVERY)
+        nodes, watch = 0, min(limit, _PROBE_AT)
         while stack:
             state, seqs, prob, above, edge = pop()
             if nodes >= watch:
@@ -262,9 +265,21 @@ class _Walk:
                 f"so far hold {held:.0f} MiB, arrays need about {ended * self.players * (4 * self.players + 12)} bytes "
                 "for them); raise max_nodes or choose a smaller game"
             )
-        if self.progress is not None:
+        if nodes < _PROGRESS_EVERY:
+            self._refuse_hopeless()
+        elif self.progress is not None:
             self.progress(nodes)
-        return min(self.max_nodes, nodes + _PROGRESS_EVERY)
+        return min(self.max_nodes, nodes - nodes % _PROGRESS_EVERY + _PROGRESS_EVERY)
+
+    def _refuse_hopeless(self) -> None:
+        estimate = estimated_histories(self.game)
+        if estimate > _HOPELESS * self.max_nodes:
+            size = min(estimate, 1e300)
+            raise GameTooLarge(
+                f"game {self.name!r} has about {size:.0e} histories (median of random probes), far above "
+                f"max_nodes={self.max_nodes}: its arrays would take about {size * self.players * 24 / 2**30:.0e} GiB; "
+                "choose a smaller game"
+            )
 
     def _name_refined(self) -> None:
         """Make infoset names unique again where one string was split by own sequence."""

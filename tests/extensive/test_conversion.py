@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pyspiel
 import pytest
 
 from equilibria.games.extensive import ExtensiveGame, kernels, openspiel, openspiel_history, uniform_policy
+from equilibria.games.extensive.probe import estimated_histories
 from equilibria.sim.errors import (
     GameTooLarge,
     ImperfectRecall,
@@ -165,6 +167,16 @@ def test_a_cached_game_does_not_get_around_the_node_limit() -> None:
     openspiel("leduc_poker")
     with pytest.raises(GameTooLarge):
         openspiel("leduc_poker", max_nodes=1_000)
+
+
+def test_games_that_no_walk_can_end_are_refused_after_a_few_probes() -> None:
+    with pytest.raises(GameTooLarge, match=r"'chess' has about 1e\+\d+ histories .* arrays would take about .* GiB"):
+        openspiel("chess", cache=False)
+
+
+def test_probes_estimate_the_number_of_histories() -> None:
+    for name, histories in [("kuhn_poker", 58), ("leduc_poker", 9_457), ("liars_dice(dice_sides=4)", 8_181)]:
+        assert histories / 10 < estimated_histories(pyspiel.load_game(name)) < histories * 10
 
 
 @pytest.mark.parametrize(("keyword", "value"), [("recall", "history"), ("recall", "no"), ("max_nodes", 0)])
