@@ -83,7 +83,7 @@ def cli() -> Callable[..., subprocess.CompletedProcess[str]]:
             command(*arguments),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             env=env or environment(),
             check=False,
             **more,
