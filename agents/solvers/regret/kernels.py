@@ -9,6 +9,9 @@ rules, then one forward pass for the own reaches.  The whole iteration loop is c
 State of a solver, all float64: pol [S] current policy, x [S] own reach of every sequence under pol,
 R [S] cumulative regrets, S [S] policy sums, g [S] work, extra (method's own).  Parameters are one float
 vector per kernel whose layout the constants below name; methods are rows of numbers, not code.
+
+Every family has its own copy of the short iteration loop: a shared one would make numba compile the local
+rules of all families for whichever method is asked for.
 """
 
 from __future__ import annotations
