@@ -65,6 +65,10 @@ auction_revenue = _metric("auction_revenue", "Expected sum of payments.", "reven
 bid_error = _metric(
     "bid_error", "Largest distance of mean bids from the closed form, values above a tenth.", "bid_error", "money"
 )
+bid_l2 = _metric(
+    "bid_l2", "Largest root mean square distance of a bidder's mean bids from the closed form, all types.", "bid_l2",
+    "money",
+)  # fmt: skip
 menu_revenue = _metric(
     "menu_revenue", "Revenue of the menu on a fixed sample.", "menu_revenue", "money per sale", "higher", "menu"
 )

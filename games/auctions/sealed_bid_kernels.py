@@ -96,8 +96,11 @@ def player_value(policy, prior, values, legal, win, pay, loss):  # type: ignore[
 
 
 @kernel
-def cfr_plus(code, reserve, bids, counts, values, prior, legal, nodes, weights, regret, average, policy, first, steps):  # type: ignore[no-untyped-def]
-    """Do iterations ``first + 1 .. first + steps`` of CFR+ in place; players update in turn, averages are linear.
+def cfr_plus(  # type: ignore[no-untyped-def]
+    code, reserve, bids, counts, values, prior, legal, nodes, weights, regret, average, policy, first, steps,
+    regret_power, average_power,
+):  # fmt: skip
+    """Do iterations ``first + 1 .. first + steps`` of CFR+ in place; players update in turn.
 
     Args:
         code: Rule.
@@ -114,6 +117,8 @@ def cfr_plus(code, reserve, bids, counts, values, prior, legal, nodes, weights, 
         policy: [n, T, A] current policies.
         first: Iterations done.
         steps: Iterations to do.
+        regret_power: Iteration t adds regrets with weight t to this power; 0 is CFR+.
+        average_power: The same for the average policy; 1 is CFR+.
     """
     n, _, count = policy.shape
     dist = np.zeros((n, count))
@@ -121,6 +126,9 @@ def cfr_plus(code, reserve, bids, counts, values, prior, legal, nodes, weights, 
     for q in range(n):
         bid_distribution(policy[q], prior[q], dist[q])
     for iteration in range(first + 1, first + steps + 1):
+        # Fading the old regrets is the same as weighing the new ones, and keeps the numbers small.
+        kept = ((iteration - 1.0) / iteration) ** regret_power
+        weight = float(iteration) ** average_power
         for p in range(n):
             win_and_pay(code, p, dist, bids, reserve, nodes, weights, win, pay)
             dist[p, :] = 0.0
@@ -131,9 +139,9 @@ def cfr_plus(code, reserve, bids, counts, values, prior, legal, nodes, weights, 
                     mean += policy[p, t, a] * (v * win[a] - pay[a])
                 total = 0.0
                 for a in range(count):
-                    average[p, t, a] += iteration * policy[p, t, a]
+                    average[p, t, a] += weight * policy[p, t, a]
                     if legal[p, t, a]:
-                        r = max(0.0, regret[p, t, a] + (v * win[a] - pay[a] - mean))
+                        r = max(0.0, kept * regret[p, t, a] + (v * win[a] - pay[a] - mean))
                         regret[p, t, a] = r
                         total += r
                 w = prior[p, t]

@@ -60,6 +60,11 @@ def bid_error(settings: NoSettings) -> AuctionNumber:
     return AuctionNumber("bid_error", "bid_error", unit="money")
 
 
+def bid_l2(settings: NoSettings) -> AuctionNumber:
+    """Build the root mean square distance of mean bids from the closed form."""
+    return AuctionNumber("bid_l2", "bid_l2", unit="money")
+
+
 def menu_revenue(settings: NoSettings) -> AuctionNumber:
     """Build the revenue of a menu."""
     return AuctionNumber("revenue", "menu_revenue", unit="money per sale", direction="higher")

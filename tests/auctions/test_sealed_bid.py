@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import equilibria as eq
+from equilibria.agents.solvers.sealed_bid.settings import BayesianCFRPlusSettings
 from equilibria.agents.solvers.sealed_bid.solver import BayesianCFRPlus
 from equilibria.games.auctions.sealed_bid import CODES, SealedBidGame, auction_game, grid_of, uniform_auction
 from equilibria.games.extensive.policy import BehaviouralPolicy
@@ -16,6 +17,7 @@ from equilibria.mechanisms.priors import Exponential, Power, Uniform
 from equilibria.sim.errors import GameTooLarge, InvalidValue
 from equilibria.testing import check_solver
 
+WEIGHTED = {"regret_power": 1.0, "average_power": 2.0}
 RULES = {
     "first_price": first_price,
     "second_price": second_price,
@@ -114,6 +116,7 @@ def test_other_equilibria_are_recovered(rule: str, n: int, tolerance: float) -> 
     [
         ("first_price", [Uniform()] * 2, 1.0),
         ("first_price", [Uniform()] * 3, 1.0),
+        ("first_price", [Uniform()] * 5, 1.0),
         ("all_pay", [Uniform()] * 2, 1.0),
         ("first_price", [Uniform(), Uniform(0, 2)], 0.8),
     ],
@@ -121,10 +124,22 @@ def test_other_equilibria_are_recovered(rule: str, n: int, tolerance: float) -> 
 def test_learned_bids_are_within_one_percent_and_lose_half_a_percent(
     rule: str, priors: list[Uniform], top: float
 ) -> None:
-    solver = BayesianCFRPlus(auction_game(rule, priors, types=101, bids=201, top_bid=top))
-    solver.step(5000)
-    assert solver.bid_l2() <= 0.01
-    assert solver.utility_loss() <= 0.005
+    solver = BayesianCFRPlus(
+        auction_game(rule, priors, types=101, bids=201, top_bid=top), BayesianCFRPlusSettings(**WEIGHTED)
+    )
+    solver.step(2000)
+    assert solver.bid_l2() <= 0.005
+    assert solver.utility_loss() <= 0.002
+
+
+def test_early_regrets_of_low_types_fade_only_with_weights() -> None:
+    game = uniform_auction("first_price", bidders=5, types=101, bids=201)
+    plain, weighted = BayesianCFRPlus(game), BayesianCFRPlus(game, BayesianCFRPlusSettings(**WEIGHTED))
+    plain.step(1000)
+    weighted.step(1000)
+    assert weighted.bid_l2() < 0.01
+    assert plain.bid_l2() > 0.02
+    assert weighted.metrics()["nash_conv"] < 0.2 * plain.metrics()["nash_conv"]
 
 
 def test_distances_need_a_closed_form() -> None:
@@ -159,6 +174,8 @@ def test_a_prior_becomes_masses_of_cells() -> None:
 
 def test_the_solver_keeps_the_contract() -> None:
     check_solver(lambda: BayesianCFRPlus(uniform_auction("first_price", types=6, bids=7)))
+    weighted = BayesianCFRPlusSettings(**WEIGHTED)
+    check_solver(lambda: BayesianCFRPlus(uniform_auction("first_price", types=6, bids=7), weighted))
 
 
 def test_the_bids_table_has_one_row_per_type() -> None:

@@ -4,11 +4,16 @@
 2. From these, the winning probability and expected payment of every bid of the player.
 3. Each type is one infoset; its action values are value x win - pay.  Regret matching+ on them.
 4. Players update in turn; the average policy weights iteration t by t and is what converges.
+5. Weighted regrets: with ``regret_power`` p iteration t counts t^p, that is, old regrets fade by ((t-1)/t)^p.  In the
+   first iterations the others bid anything, and the regrets of a type that almost never wins are of order 1; later
+   differences are of order v^n.  Unweighted sums need about their ratio of iterations to sort such a type's bids
+   (2e4 and more for n = 5), weighted ones its root (p = 1).
 
 The iterates are those of CFR+ on the game tree (the reach of a type only scales its regrets, which regret matching
 ignores), at O(n^2 A + n T A) instead of O((T A)^n) per iteration.
 
-Reference: Tammelin (2014), Solving large imperfect information games using CFR+, arXiv 1407.5042.
+Reference: Tammelin (2014), Solving large imperfect information games using CFR+, arXiv 1407.5042; weights: Brown and
+Sandholm (2019), AAAI, arXiv 1809.04040.
 """
 
 from __future__ import annotations
@@ -61,7 +66,7 @@ class BayesianCFRPlus:
         g = self.game
         kernels.cfr_plus(
             g.code, g.reserve, g.bids, g.counts, g.values, g.masses, g.legal, g.nodes, g.weights, self._regret,
-            self._average, self._policy, self._iteration, n,
+            self._average, self._policy, self._iteration, n, self.settings.regret_power, self.settings.average_power,
         )  # fmt: skip
         self._iteration += n
 

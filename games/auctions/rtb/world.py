@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from equilibria.games.auctions.rtb import kernels
+from equilibria.games.auctions.rtb import kernels, tables
 from equilibria.games.auctions.rtb.bidders import EpisodeLearner
 from equilibria.games.auctions.rtb.judging import certificate
 from equilibria.games.auctions.rtb.logs import load_pair
@@ -33,7 +33,7 @@ from equilibria.sim.certificate import Certificate
 from equilibria.sim.contract import AgentSpec, State
 from equilibria.sim.errors import InvalidValue, UnsupportedGame
 from equilibria.sim.seeds import SeedTree
-from equilibria.sim.types import JSON, AnyArray, FloatArray
+from equilibria.sim.types import JSON, AnyArray, FloatArray, IntArray
 
 COLUMNS = ("impressions", "clicks", "cost", "expected_clicks", "requests", "budget", "multiplier")
 _FIELDS = 5
@@ -44,6 +44,8 @@ class Campaign:
 
     unit: ClassVar[str] = "episode"
     column_names: ClassVar[tuple[str, ...]] = COLUMNS
+    table_names: ClassVar[tuple[str, ...]] = tables.TABLES
+    meets: ClassVar[bool] = False
 
     def __init__(self, settings: CampaignSettings) -> None:
         self._settings = settings
@@ -190,6 +192,50 @@ class Campaign:
         """Judge the last episodes: gain of the best linear bid on a grid against the market each bidder met."""
         return certificate(self)
 
+    def table(self, name: str) -> Mapping[str, AnyArray]:
+        """Return a wide table: ``bid_curves``, ``pacing`` or ``landscape`` (see ``tables``)."""
+        return tables.table(self, name)
+
+    # --- what tables read -----------------------------------------------------------------------------
+
+    def rule(self, bidder: int) -> tuple[BidRule, float]:
+        """Return the rule of a bidder and its present multiplier."""
+        return self._rules[bidder], float(self._control[bidder, 0])
+
+    def present_prices(self) -> AnyArray:
+        """Return the recorded prices of the batch that was played last."""
+        requests = self._requests(self._last_episode() // self._batch_episodes())
+        return np.zeros(0) if requests is None else requests.price
+
+    def replay_last(self, checkpoints: IntArray) -> FloatArray:
+        """Play the last episode again with the present multipliers and leave no trace.
+
+        Args:
+            checkpoints: [K] numbers of requests.
+
+        Returns:
+            Results [K, N, 5] of the first ``checkpoints[k]`` requests.
+        """
+        episode, length = self._last_episode(), self.plan.length
+        number, inside = divmod(episode, self._batch_episodes())
+        requests = self._requests(number)
+        out = np.zeros((len(checkpoints), self.agents, _FIELDS))
+        control, seen = self._control.copy(), self._seen
+        self._seen = np.zeros((self.agents, 0, 3))
+        try:
+            for k, size in enumerate(checkpoints if requests is not None else ()):
+                assert requests is not None
+                end = min(requests.count, inside * length + int(size))
+                self._episodes(requests.part(inside * length, end), episode, out[k : k + 1])
+                self._control[:] = control
+        finally:
+            self._seen = seen
+            self._control[:] = control
+        return out
+
+    def _last_episode(self) -> int:
+        return max(0, self._episodes_played() - 1)
+
     # --- what the certificate reads -------------------------------------------------------------------
 
     @property
@@ -333,6 +379,8 @@ class Campaign:
 
 class Market(Campaign):
     """Bidders who meet each other; see the module."""
+
+    meets: ClassVar[bool] = True
 
     def __init__(self, settings: MarketSettings) -> None:
         self._market = settings
