@@ -240,7 +240,7 @@ def _market(train: Any, quick: bool) -> Row:
     def play() -> None:
         kernels.play(
             r.theta, r.price, r.click, r.truth, 1000, budgets, p.integers, p.reals, p.parameters, p.tables, control,
-            0, True, 0, 0.5, np.uint64(1), seen, out,
+            0, True, 0, 0.5, np.uint64(1), seen, out, 0, n,
         )  # fmt: skip
 
     speed = n / medians({"play": play}, budget=0.05)["play"]

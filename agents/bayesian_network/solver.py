@@ -51,7 +51,7 @@ class BNPolicyGradient:
         InvalidValue: If the graph is not acyclic or does not fit the game.
     """
 
-    table_names = ("policy",)
+    table_names = ("policy", "dag")
 
     def __init__(
         self, game: TabularTeamGame, settings: BNSettings | None = None, *, seeds: SeedTree | None = None
@@ -147,9 +147,12 @@ class BNPolicyGradient:
         )
 
     def table(self, name: str) -> dict[str, AnyArray]:
-        """Return the conditionals of all runs: one row per run, agent, state, parents' actions and action."""
+        """Return ``policy``: one row per run, agent, state, parents' actions and action; or ``dag``: one per pair."""
         if name not in self.table_names:
             raise InvalidValue(f"{NAME} offers the tables {', '.join(self.table_names)}, not {name!r}")
+        if name == "dag":
+            parent, child = np.nonzero(~np.eye(self.game.agents, dtype=np.bool_))
+            return {"parent": parent, "child": child, "probability": self.layout.dag[parent, child].astype(np.float64)}
         parts = []
         for i in range(self.game.agents):
             shape = (self.game.states, int(self.layout.configurations[i]), int(self.layout.actions[i]))

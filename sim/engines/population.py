@@ -59,7 +59,8 @@ class PopulationEngine:
     Args:
         game: The world.
         metrics: Metrics with their recording intervals.
-        tables: Wide tables with their intervals and samples; ``agents`` is offered.
+        tables: Wide tables with their intervals and samples: ``agents``, and what the world's ``table_names`` lists
+            (rows of ``table(name)``, columns without ``unit``; only ``agents`` is sampled).
         budget: Number of periods.
 
     Raises:
@@ -126,10 +127,13 @@ class PopulationEngine:
     def _check(self) -> None:
         if self._budget < 0:
             raise InvalidValue(f"run.budget must be at least 0 periods, got {self._budget}")
+        offered = (*self.tables, *getattr(self._game, "table_names", ()))
         for spec in self._tables:
-            if spec.name not in self.tables:
-                hint = did_you_mean(spec.name, self.tables, "table")
+            if spec.name not in offered:
+                hint = did_you_mean(spec.name, offered, "table")
                 raise UnknownName(f"a population run has no table {spec.name!r}; {hint}")
+            if spec.sample is not None and spec.name != AGENTS:
+                raise InvalidValue(f"tables.{spec.name} cannot be sampled; leave sample out")
             if spec.sample is not None and spec.sample < 1:
                 raise InvalidValue(f"tables.{spec.name}.sample must be at least 1 agent, got {spec.sample}")
         for name, every in [(m.name, every) for m, every in self._metrics] + [(t.name, t.every) for t in self._tables]:
@@ -156,13 +160,19 @@ class PopulationEngine:
                 _record_metric(out, metric, view)
         for table in self._tables:
             if self._done % table.every == 0:
-                out.table(table.name, self._agent_rows())
+                out.table(table.name, self._agent_rows() if table.name == AGENTS else self._rows_of(table.name))
         self._recorded = self._done
 
     def _ids(self) -> IntArray:
         """Return the agents' numbers; worlds whose agents come and go have ``agent_ids``, ascending."""
         ids = getattr(self._game, "agent_ids", None)
         return np.arange(self._game.agents, dtype=np.int64) if ids is None else np.asarray(ids(), np.int64)
+
+    def _rows_of(self, name: str) -> dict[str, AnyArray]:
+        """Return the rows of a table of the world."""
+        columns: Mapping[str, AnyArray] = self._game.table(name)  # type: ignore[attr-defined]
+        size = len(next(iter(columns.values()), ()))
+        return {"unit": np.full(size, self._done, np.int64), **columns}
 
     def _agent_rows(self) -> dict[str, AnyArray]:
         ids = self._ids()

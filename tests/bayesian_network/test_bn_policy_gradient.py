@@ -356,3 +356,9 @@ def test_a_step_size_that_overflows_stops_with_the_unit() -> None:
     solver = BNPolicyGradient(one_shot_game([[1e300, 0.0], [0.0, 0.0]]), BNSettings(rate=1e300))
     with pytest.raises(NumericalError, match="policy logit became nan at unit 3"):
         solver.step(3)
+
+
+def test_the_dag_table_lists_every_pair_with_its_edge() -> None:
+    solver = solver_for(one_shot_game(ONE_SHOT["climbing"]), "line")
+    rows = solver.table("dag")
+    assert list(zip(rows["parent"], rows["child"], rows["probability"], strict=True)) == [(0, 1, 1.0), (1, 0, 0.0)]

@@ -60,6 +60,7 @@ def play(rules: tuple[BidRule, ...], r: Requests, budget: int, **change: Any) ->
     kernels.play(
         r.theta, r.price, r.click, r.truth, T, np.full(len(rules), budget, np.int64), p.integers, p.reals, p.parameters,
         p.tables, control, 0, options["second"], options["reserve"], options["correlation"], np.uint64(9), seen, out,
+        0, r.count,
     )  # fmt: skip
     return out, seen
 

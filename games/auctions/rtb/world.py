@@ -60,6 +60,7 @@ class Campaign:
         self._second, self._reserve = settings.pricing == "second", settings.reserve
         self._episode = 0
         self._played = 0
+        self._seen: FloatArray = np.zeros((0, 0, 3))
         self._make_arrays()
 
     @property
@@ -225,8 +226,8 @@ class Campaign:
         try:
             for k, size in enumerate(checkpoints if requests is not None else ()):
                 assert requests is not None
-                end = min(requests.count, inside * length + int(size))
-                self._episodes(requests.part(inside * length, end), episode, out[k : k + 1])
+                stretch = slice(inside * length, min(requests.count, inside * length + int(size)))
+                self._episodes(requests, stretch, episode, out[k : k + 1])
                 self._control[:] = control
         finally:
             self._seen = seen
@@ -322,15 +323,16 @@ class Campaign:
     def _play(self, requests: Requests, episode: int, inside: int, count: int) -> None:
         """Play ``count`` episodes of a batch from its episode ``inside`` on."""
         length = self.plan.length
-        piece = requests.part(inside * length, min(requests.count, (inside + count) * length))
+        stretch = slice(inside * length, min(requests.count, (inside + count) * length))
+        played = stretch.stop - stretch.start
         out = np.zeros((count, self.agents, _FIELDS))
         self._choose(episode)
-        self._episodes(piece, episode, out)
+        self._episodes(requests, stretch, episode, out)
         for e in range(count):  # one by one: sums must not depend on how runs are cut
             self._totals += out[e]
-            if (e + 1) * length <= piece.count:
+            if (e + 1) * length <= played:
                 self._recent[:, (episode + e) % self._settings.window] = out[e]
-        self._played += piece.count
+        self._played += played
         for i, bidder in enumerate(self._bidders):
             if isinstance(bidder, EpisodeLearner):
                 bidder.end(reward(self.plan, out[0, i]))
@@ -340,14 +342,16 @@ class Campaign:
             if isinstance(bidder, EpisodeLearner):
                 self._control[i, 0] = bidder.begin(episode)
 
-    def _episodes(self, piece: Requests, episode: int, out: FloatArray) -> None:
+    def _episodes(self, requests: Requests, stretch: slice, episode: int, out: FloatArray) -> None:
+        """Play a stretch of a batch that begins with an episode; ``out`` [E, N, 5] is overwritten."""
+        piece = requests.part(stretch.start, stretch.stop)
         for i, rule in enumerate(self._rules):
             if self._second and self._reserve == 0 and rule.control == "none":
                 result = np.zeros((out.shape[0], _FIELDS))
                 if self._fast(i, rule, piece, result):
                     out[:, i] = result
                     continue
-            self._general(piece, episode, self._packed[i], slice(i, i + 1), out, piece.price, 1.0)
+            self._general(requests, stretch, episode, self._packed[i], slice(i, i + 1), out, requests.price, 1.0)
 
     def _fast(self, i: int, rule: BidRule, piece: Requests, result: FloatArray) -> bool:
         """Replay without bids where the rule allows it; return whether it did."""
@@ -364,15 +368,17 @@ class Campaign:
         return False
 
     def _general(
-        self, piece: Requests, episode: int, rules: PackedRules, who: slice, out: FloatArray, price: Any, shared: float
-    ) -> None:
+        self, requests: Requests, stretch: slice, episode: int, rules: PackedRules, who: slice, out: FloatArray,
+        price: Any, shared: float,
+    ) -> None:  # fmt: skip
         seeds = self._seeds or SeedTree(0)
         result = np.zeros((out.shape[0], rules.integers.shape[0], _FIELDS))
         budgets = np.full(rules.integers.shape[0], self.plan.budget, np.int64)
         kernels.play(
-            piece.theta, price, piece.click, piece.truth, self.plan.length, budgets, rules.integers, rules.reals,
+            requests.theta, price, requests.click, requests.truth, self.plan.length, budgets, rules.integers, rules.reals,
             rules.parameters, rules.tables, self._control[who], episode, self._second, self._reserve, shared,
             seeds.child("market").key(), self._seen[who], result,
+            stretch.start, stretch.stop,
         )  # fmt: skip
         out[:, who] = result
 
@@ -393,9 +399,10 @@ class Market(Campaign):
         super()._make_arrays()
         self._seen = np.zeros((self.agents, self._settings.window * self._settings.episode_length, 3))
 
-    def _episodes(self, piece: Requests, episode: int, out: FloatArray) -> None:
-        price = piece.price if self._market.residual else np.zeros_like(piece.price)
-        self._general(piece, episode, self._packed[0], slice(0, self.agents), out, price, self._market.correlation)
+    def _episodes(self, requests: Requests, stretch: slice, episode: int, out: FloatArray) -> None:
+        price = requests.price if self._market.residual else np.zeros_like(requests.price)
+        rules, shared = self._packed[0], self._market.correlation
+        self._general(requests, stretch, episode, rules, slice(0, self.agents), out, price, shared)
 
     def _met(self, bidder: int, first: int, count: int) -> FloatArray:
         """Return what a bidder met: own click probabilities, the highest rival price, own truth."""
