@@ -1,8 +1,9 @@
 """What pages read from run directories: thinned, cached, bounded.
 
 Everything that reaches a page has at most 2000 points or rows; the full series stays in its file.
-Results are cached by the names and sizes of the part files behind them, so a finished run is scanned
-once and a run in progress again only after a checkpoint.
+Results are cached by the names, sizes and times of the part files behind them, so a finished run is
+scanned once.  Parts never change: of a run in progress only the parts that are new since the last
+look are read (``by_part``), whatever is already there stays summarised in memory.
 """
 
 from __future__ import annotations
@@ -16,12 +17,22 @@ from typing import Any, Final, TypeVar
 import polars as pl
 
 from equilibria.sim.analysis.facts import FinalValue, final_values, finite, live_values
-from equilibria.sim.analysis.thinning import MAX_POINTS, Curve, Spacing, metric_curve
+from equilibria.sim.analysis.thinning import (
+    MAX_POINTS,
+    Curve,
+    Spacing,
+    curve_of,
+    merge_buckets,
+    metric_buckets,
+    metric_curve,
+)
 from equilibria.sim.errors import CorruptRun
 from equilibria.sim.store import Run, layout
 
 MAX_ROWS: Final = 2000
+MAX_UNITS: Final = 400
 CACHED_RESULTS: Final = 512
+CACHED_PARTS: Final = 4096
 T = TypeVar("T")
 
 
@@ -53,15 +64,37 @@ class Cache:
 
 
 _CACHE: Final = Cache()
+_PARTS: Final = Cache(CACHED_PARTS)
 
 
 def fingerprint(run: Run, table: str = layout.METRICS) -> Hashable:
     """Return what changes when a table of a run does: its parts with their sizes and times."""
-    found = []
-    for part in layout.part_files(layout.table_folder(run.path, table)):
-        stat = part.stat()
-        found.append((part.name, stat.st_size, stat.st_mtime_ns))
-    return (str(run.path), table, tuple(found))
+    return (str(run.path), table, tuple(_mark(part) for part in _parts(run, table)))
+
+
+def by_part(run: Run, table: str, key: Hashable, make: Callable[[pl.LazyFrame], T]) -> dict[Path, T]:
+    """Return one result per part of a table, in order of units; parts that were read before are not read again.
+
+    Args:
+        run: The run.
+        table: The table.
+        key: What the results depend on besides the part.
+        make: Computes the result of one part; it should be small.
+    """
+    found = {}
+    for part in _parts(run, table):
+        mark = (str(part), *_mark(part)[1:])
+        found[part] = _PARTS.get((mark, key), lambda part=part: make(pl.scan_parquet(part)))  # type: ignore[misc]
+    return found
+
+
+def _parts(run: Run, table: str) -> list[Path]:
+    return layout.part_files(layout.table_folder(run.path, table))
+
+
+def _mark(part: Path) -> tuple[str, int, int]:
+    stat = part.stat()
+    return part.name, stat.st_size, stat.st_mtime_ns
 
 
 def cached(run: Run, table: str, key: Hashable, make: Callable[[], T]) -> T:
@@ -106,38 +139,73 @@ def curve(
     max_points: int = MAX_POINTS,
     spacing: Spacing = "linear",
 ) -> Curve:
-    """Return one metric as a curve of at most ``max_points`` buckets; see ``sim.analysis.thinning``."""
+    """Return one metric as a curve of at most ``max_points`` buckets; see ``sim.analysis.thinning``.
+
+    Of a run in progress only new parts are read: their buckets are merged with those of the earlier parts.
+    """
+
+    def scan() -> Curve:
+        return metric_curve(run.metrics(), metric, key, name=name, max_points=max_points, spacing=spacing)
+
+    def follow() -> Curve:
+        firsts = by_part(run, layout.METRICS, "first", _first_unit).values()
+        origin = min((u for u in firsts if u is not None), default=None)
+        parts = by_part(
+            run,
+            layout.METRICS,
+            ("buckets", metric, key, max_points, spacing, origin),
+            lambda frame: metric_buckets(frame, metric, key, max_points=max_points, spacing=spacing, origin=origin),
+        )
+        merged = merge_buckets([p for p in parts.values() if len(p)], max_points=max_points, spacing=spacing)
+        return curve_of(merged, name or (f"{metric} {key}" if key else metric))
+
+    running = run.state == "running"
     return cached(
         run,
         layout.METRICS,
-        ("curve", metric, key, name, max_points, spacing),
-        lambda: metric_curve(run.metrics(), metric, key, name=name, max_points=max_points, spacing=spacing),
+        ("curve", metric, key, name, max_points, spacing, running),
+        follow if running else scan,
     )
 
 
 def rows(run: Run, table: str, *, limit: int = MAX_ROWS) -> pl.DataFrame:
-    """Return the last rows of a wide table, at most ``limit``."""
-    return cached(run, table, ("rows", limit), lambda: _collected(run.table(table).tail(limit)))
+    """Return the last rows of a wide table, at most ``limit``; reads the last parts only."""
+
+    def make() -> pl.DataFrame:
+        counts = by_part(run, table, "count", _count)
+        last: list[Path] = []
+        known = 0
+        for part in reversed(counts):
+            if known >= limit:
+                break
+            last.insert(0, part)
+            known += counts[part]
+        return _collected((pl.scan_parquet(last) if last else run.table(table)).tail(limit))
+
+    return cached(run, table, ("rows", limit), make)
 
 
-def units(run: Run, table: str) -> list[int]:
-    """Return the units at which a table was recorded, ascending."""
+def units(run: Run, table: str, *, limit: int = MAX_UNITS) -> list[int]:
+    """Return the units at which a table was recorded, ascending; evenly chosen ones, ends included, above ``limit``."""
 
     def make() -> list[int]:
-        found = run.table(table).select(pl.col("unit").unique().sort()).collect()
-        return [int(u) for u in found["unit"]]
+        found = sorted(set().union(*by_part(run, table, "units", _units).values()))
+        if len(found) <= limit:
+            return found
+        return [found[round(k * (len(found) - 1) / (limit - 1))] for k in range(limit)]
 
-    return cached(run, table, "units", make)
+    return cached(run, table, ("units", limit), make)
 
 
 def at_unit(run: Run, table: str, unit: int, *, limit: int = 1_000_000) -> pl.DataFrame:
-    """Return the rows of a table recorded at one unit, at most ``limit``."""
-    return cached(
-        run,
-        table,
-        ("at", unit, limit),
-        lambda: _collected(run.table(table).filter(pl.col("unit") == unit).head(limit)),
-    )
+    """Return the rows of a table recorded at one unit, at most ``limit``; reads the parts that hold it only."""
+
+    def make() -> pl.DataFrame:
+        parts = [part for part, found in by_part(run, table, "units", _units).items() if unit in found]
+        frame = pl.scan_parquet(parts) if parts else run.table(table)
+        return _collected(frame.filter(pl.col("unit") == unit).head(limit))
+
+    return cached(run, table, ("at", unit, limit), make)
 
 
 def query(run: Run, table: str, key: Hashable, make: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
@@ -152,12 +220,25 @@ def columns(run: Run, table: str) -> dict[str, str]:
 
 def row_count(run: Run, table: str) -> int:
     """Return the number of rows of a table; reads footers only."""
-    return cached(run, table, "count", lambda: int(run.table(table).select(pl.len()).collect().item()))
+    return cached(run, table, "count", lambda: sum(by_part(run, table, "count", _count).values()))
 
 
 def scenario_text(run: Run) -> str:
     """Return ``scenario.yaml`` as given, or a note when it is missing."""
     return _text(run.path / layout.SCENARIO) or "# the run has no scenario.yaml"
+
+
+def _count(frame: pl.LazyFrame) -> int:
+    return int(frame.select(pl.len()).collect().item())
+
+
+def _units(frame: pl.LazyFrame) -> frozenset[int]:
+    return frozenset(int(u) for u in frame.select(pl.col("unit").unique()).collect()["unit"])
+
+
+def _first_unit(frame: pl.LazyFrame) -> int | None:
+    found = frame.select(pl.col("unit").min()).collect().item()
+    return None if found is None else int(found)
 
 
 def _collected(frame: pl.LazyFrame) -> pl.DataFrame:

@@ -6,6 +6,7 @@ caller, so a run of 1e7 rows draws like one of 1e4.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -75,36 +76,80 @@ def thin(
     Cost:
         Two scans of two columns; memory of the buckets plus polars' working set.
     """
+    found = buckets(frame, unit=unit, value=value, max_points=max_points, spacing=spacing)
+    return curve_of(found, name)
+
+
+def buckets(
+    frame: pl.LazyFrame,
+    *,
+    unit: str = "unit",
+    value: str = "value",
+    max_points: int = MAX_POINTS,
+    spacing: Spacing = "linear",
+    origin: int | None = None,
+) -> pl.DataFrame:
+    """Return at most ``max_points`` buckets of a series: last unit, sum, least and greatest value, number of rows.
+
+    Args:
+        frame: Lazy frame with an integer column ``unit`` and a numeric column ``value``.
+        unit: Name of the unit column.
+        value: Name of the value column.
+        max_points: Greatest number of buckets, 2..2000.
+        spacing: As in ``thin``.
+        origin: Unit from which logarithmic buckets count; the first one of the frame when absent.
+
+    Returns:
+        Columns unit, total, low, high, rows in the order of units; no row if the frame has none.
+    """
     if not 2 <= max_points <= MAX_POINTS:
         raise InvalidValue(f"max_points must lie in 2..{MAX_POINTS}, got {max_points}")
-    data = frame.select(pl.col(unit).cast(pl.Int64).alias("u"), pl.col(value).cast(pl.Float64).alias("v"))
-    data = data.filter(pl.col("v").is_not_null())
-    ends = data.select(pl.col("u").min().alias("first"), pl.col("u").max().alias("last")).collect()
-    first, last = ends["first"][0], ends["last"][0]
-    if first is None:
-        nothing = np.empty(0, np.float64)
-        return Curve(name=name, unit=np.empty(0, np.int64), mean=nothing, low=nothing, high=nothing, rows=0)
-    buckets = (
-        data.with_columns(_bucket(first, last, max_points, spacing).alias("k"))
-        .group_by("k")
-        .agg(
-            pl.col("u").max(),
-            pl.col("v").mean().alias("mean"),
-            pl.col("v").min().alias("low"),
-            pl.col("v").max().alias("high"),
-            pl.len().alias("rows"),
-        )
-        .sort("k")
-        .collect()
-    )
+    data = frame.select(pl.col(unit).cast(pl.Int64).alias("unit"), pl.col(value).cast(pl.Float64).alias("v"))
+    v = pl.col("v")
+    sums = (v.sum().alias("total"), v.min().alias("low"), v.max().alias("high"), pl.len().cast(pl.Int64).alias("rows"))
+    return _grouped(data.filter(v.is_not_null()), sums, max_points, spacing, origin)
+
+
+def merge_buckets(
+    parts: Sequence[pl.DataFrame], *, max_points: int = MAX_POINTS, spacing: Spacing = "linear"
+) -> pl.DataFrame:
+    """Put buckets of consecutive stretches of a series together, again at most ``max_points``.
+
+    A bucket that straddles an edge of the wider ones counts where its last unit lies; sums, extremes and
+    numbers of rows are kept exactly.
+    """
+    if not parts:
+        return pl.DataFrame(schema=_SCHEMA)
+    sums = (pl.col("total").sum(), pl.col("low").min(), pl.col("high").max(), pl.col("rows").sum())
+    return _grouped(pl.concat(list(parts)).lazy(), sums, max_points, spacing, None)
+
+
+def curve_of(found: pl.DataFrame, name: str) -> Curve:
+    """Return buckets as a curve."""
     return Curve(
         name=name,
-        unit=buckets["u"].to_numpy().astype(np.int64),
-        mean=buckets["mean"].to_numpy().astype(np.float64),
-        low=buckets["low"].to_numpy().astype(np.float64),
-        high=buckets["high"].to_numpy().astype(np.float64),
-        rows=int(buckets["rows"].sum()),
+        unit=found["unit"].to_numpy().astype(np.int64),
+        mean=(found["total"] / found["rows"]).to_numpy().astype(np.float64),
+        low=found["low"].to_numpy().astype(np.float64),
+        high=found["high"].to_numpy().astype(np.float64),
+        rows=int(found["rows"].sum()),
     )
+
+
+_SCHEMA = {"unit": pl.Int64, "total": pl.Float64, "low": pl.Float64, "high": pl.Float64, "rows": pl.Int64}
+
+
+def _grouped(
+    data: pl.LazyFrame, sums: Sequence[pl.Expr], max_points: int, spacing: Spacing, origin: int | None
+) -> pl.DataFrame:
+    ends = data.select(pl.col("unit").min().alias("first"), pl.col("unit").max().alias("last")).collect()
+    first, last = ends["first"][0], ends["last"][0]
+    if first is None:
+        return pl.DataFrame(schema=_SCHEMA)
+    if spacing == "log" and origin is not None:
+        first = min(first, origin)
+    grouped = data.with_columns(_bucket(first, last, max_points, spacing).alias("k")).group_by("k")
+    return grouped.agg(pl.col("unit").max(), *sums).sort("k").drop("k").collect()
 
 
 def metric_curve(
@@ -121,9 +166,17 @@ def metric_curve(
     return thin(rows, name=name or (f"{metric} {key}" if key else metric), max_points=max_points, spacing=spacing)
 
 
+def metric_buckets(
+    metrics: pl.LazyFrame, metric: str, key: str, *, max_points: int, spacing: Spacing, origin: int | None
+) -> pl.DataFrame:
+    """Return the buckets of one metric of a stretch of the long table; see ``buckets``."""
+    rows = metrics.filter((pl.col("metric") == metric) & (pl.col("key") == key))
+    return buckets(rows, max_points=max_points, spacing=spacing, origin=origin)
+
+
 def _bucket(first: int, last: int, count: int, spacing: Spacing) -> pl.Expr:
     if spacing == "log":
         scale = (count - 1) / max(float(np.log1p(last - first)), 1e-300)
-        return ((pl.col("u") - first).cast(pl.Float64).log1p() * scale).floor().cast(pl.Int64)
+        return ((pl.col("unit") - first).cast(pl.Float64).log1p() * scale).floor().cast(pl.Int64)
     width = max(1, -(-(last - first + 1) // count))  # integers only: no bucket edge depends on rounding
-    return (pl.col("u") - first) // width
+    return (pl.col("unit") - first) // width

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equilibria.sim.analysis.thinning import MAX_POINTS, metric_curve, thin
+from equilibria.sim.analysis.thinning import (
+    MAX_POINTS,
+    Spacing,
+    buckets,
+    curve_of,
+    merge_buckets,
+    metric_curve,
+    thin,
+)
 from equilibria.sim.errors import InvalidValue
 
 
@@ -69,3 +79,20 @@ def test_a_metric_is_selected_by_name_and_key() -> None:
     ).lazy()
     assert metric_curve(rows, "m", "1").mean.tolist() == [2.0, 4.0]
     assert metric_curve(rows, "m", "1").name == "m 1"
+
+
+@pytest.mark.parametrize("spacing", ["linear", "log"])
+def test_buckets_of_parts_merge_to_the_extremes_counts_and_totals_of_the_whole(spacing: Spacing) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=30_000)
+    whole = frame(list(range(30_000)), values.tolist())
+    cuts = [0, 1, 700, 15_000, 15_001, 30_000]
+    parts = [
+        buckets(whole.slice(a, b - a), max_points=50, spacing=spacing, origin=0) for a, b in itertools.pairwise(cuts)
+    ]
+    merged = curve_of(merge_buckets(parts, max_points=50, spacing=spacing), "x")
+    assert len(merged) <= 50
+    assert merged.rows == 30_000
+    assert merged.unit[-1] == 29_999
+    assert (merged.low.min(), merged.high.max()) == (values.min(), values.max())
+    assert len(merge_buckets([])) == 0
