@@ -60,7 +60,11 @@ def gradient2(rowptr, col0, val, x, g, lo, hi):  # type: ignore[no-untyped-def]
 
 @kernel(forceinline=True)
 def gradient3(rowptr, col0, col1, val, x, g, lo, hi):  # type: ignore[no-untyped-def]
-    """g[s] = sum_k val[k] x[col0[k]] x[col1[k]] for rows lo <= s < hi; see ``gradient2``."""
+    """g[s] = sum_k val[k] (x[col0[k]] x[col1[k]]) for rows lo <= s < hi; see ``gradient2``.
+
+    The product of the reaches comes first: it commutes to the last bit, so a game that does not change when
+    the two others trade places keeps this symmetry.
+    """
     for s in range(np.uint64(lo), np.uint64(hi)):
         k = np.uint64(rowptr[s])
         end = np.uint64(rowptr[s + np.uint64(1)])
@@ -68,13 +72,13 @@ def gradient3(rowptr, col0, col1, val, x, g, lo, hi):  # type: ignore[no-untyped
         a0 = a1 = a2 = a3 = 0.0
         while k < body:
             k1, k2, k3 = k + np.uint64(1), k + np.uint64(2), k + np.uint64(3)
-            a0 += val[k] * x[col0[k]] * x[col1[k]]
-            a1 += val[k1] * x[col0[k1]] * x[col1[k1]]
-            a2 += val[k2] * x[col0[k2]] * x[col1[k2]]
-            a3 += val[k3] * x[col0[k3]] * x[col1[k3]]
+            a0 += val[k] * (x[col0[k]] * x[col1[k]])
+            a1 += val[k1] * (x[col0[k1]] * x[col1[k1]])
+            a2 += val[k2] * (x[col0[k2]] * x[col1[k2]])
+            a3 += val[k3] * (x[col0[k3]] * x[col1[k3]])
             k += np.uint64(4)
         while k < end:
-            a0 += val[k] * x[col0[k]] * x[col1[k]]
+            a0 += val[k] * (x[col0[k]] * x[col1[k]])
             k += np.uint64(1)
         # joined in pairs: symmetric three-player games stay symmetric for longer (docs/results.md)
         g[s] = (a0 + a1) + (a2 + a3)

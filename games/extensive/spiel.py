@@ -13,7 +13,9 @@ from __future__ import annotations
 import gc
 import importlib
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -44,6 +46,7 @@ _PROBE_AT = 20_000  # histories after which a walk asks whether it can end at al
 _HOPELESS = 100  # times max_nodes
 _CHANCE, _SIMULTANEOUS, _TERMINAL = -1, -2, -4
 _CHANCE_TOLERANCE = 1e-9
+_FIELD = 2**32 - 1
 
 
 def openspiel(
@@ -171,47 +174,50 @@ class _Walk:
         self.players = int(game.num_players())
         self.infosets, self.terminals = Infosets(self.players), Terminals(self.players)
         self.nodes = 0
-        # per player: text (or (text, own sequence) when refining) -> (parent, actions, [(action, sequence)])
-        self._known: list[dict[Any, tuple[int, list[int], list[tuple[int, int]]]]] = [{} for _ in range(self.players)]
+        # per player: text (or (text, own sequence) when refining) -> (parent, actions, first sequence)
+        self._known: list[dict[Any, tuple[int, list[int], int]]] = [{} for _ in range(self.players)]
+        self._shared: dict[tuple[int, ...], list[int]] = {}
 
     def run(self) -> ExtensiveGame:
-        self.collect()
-        if self.recall == "refine":
-            self._name_refined()
-        return assemble(self.name, self.infosets, self.terminals, nodes=self.nodes)
+        with _no_collection():
+            self.collect()
+            if self.recall == "refine":
+                self._name_refined()
+            return assemble(self.name, self.infosets, self.terminals, nodes=self.nodes)
 
     def collect(self) -> None:
         import pyspiel
 
-        collecting = gc.isenabled()
-        gc.disable()  # the walk makes no reference cycles; scanning its tables costs a tenth of its time
         try:
-            self._collect()
+            with _no_collection():
+                self._collect()
         except (pyspiel.SpielError, RuntimeError) as error:
             raise GameError(f"OpenSpiel failed while {self.name!r} was walked: {str(error).strip()}") from error
-        finally:
-            if collecting:
-                gc.enable()
 
     def _collect(self) -> None:
-        """Visit every history in depth-first preorder; the stack makes the last action the first one visited."""
+        """Visit every history in depth-first preorder; the stack makes the last action the first one visited.
+
+        Only histories with successors reach the stack: terminals are written down where they are made, and
+        the last action is played on the parent's own state.  The players' sequences travel as one number of
+        32 bits per player, so that an action costs one addition instead of a new tuple.
+        """
         known, refine, any_recall = self._known, self.recall == "refine", self.recall == "history"
-        seq_out, util_out = self.terminals.sequences.extend, self.terminals.utilities.extend
-        prob_out, record = self.terminals.chance.append, self.recorder.add if self.recorder else None
-        limit = self.max_nodes
-        stack: list[tuple[Any, tuple[int, ...], float, int, int]]
-        stack = [(self.game.new_initial_state(), (0,) * self.players, 1.0, -1, -1)]
+        record, emit = self.recorder.add if self.recorder else None, self._emitter()
+        fields = _fields(self.players)
+        stack: list[tuple[Any, int, int, float, int, int]] = []
         pop, push = stack.pop, stack.append
-        nodes, watch = 0, min(limit, _PROBE_AT)
-        while stack:
-            state, seqs, prob, above, edge = pop()
+        state, seqs, prob, above, edge = self.game.new_initial_state(), 0, 1.0, -1, -1
+        player, nodes, watch = state.current_player(), 0, min(self.max_nodes, _PROBE_AT)
+        while True:
             if nodes >= watch:
                 watch = self._checkpoint(nodes)
-            player = state.current_player()
             if record is not None:
-                record(above, edge, player, prob, state)
+                record(above, edge, player, prob)
+            above = nodes
+            nodes += 1
             if player >= 0:
-                text, own = state.information_state_string(player), seqs[player]
+                text, shift = state.information_state_string(player), fields[player]
+                own = (seqs >> shift) & _FIELD
                 key = (text, own) if refine else text
                 actions = state.legal_actions()
                 entry = known[player].get(key)
@@ -221,37 +227,66 @@ class _Walk:
                     raise self._differing_actions(player, text, entry[1], actions)
                 elif entry[0] != own and not any_recall:
                     raise self._imperfect_recall(player, text)
-                before, after = seqs[:player], seqs[player + 1 :]
-                moves = entry[2]
-                for action, seq in moves[:-1]:
-                    push((state.child(action), (*before, seq, *after), prob, nodes, seq))
-                action, seq = moves[-1]
-                state.apply_action(action)  # the node itself is done with: its state becomes a child
-                push((state, (*before, seq, *after), prob, nodes, seq))
-            elif player == _TERMINAL:
-                seq_out(seqs)
-                util_out(state.returns())
-                prob_out(prob)
+                edge, last = entry[2], actions.pop()
+                seqs += (edge - own) << shift
+                unit = 1 << shift
+                for action in actions:
+                    child = state.child(action)
+                    player = child.current_player()
+                    if player == _TERMINAL:
+                        emit(child, seqs, prob)
+                        if record is not None:
+                            record(above, edge, player, prob)
+                        nodes += 1
+                    else:
+                        push((child, player, seqs, prob, above, edge))
+                    seqs += unit
+                    edge += 1
+                state.apply_action(last)  # the node itself is done with: its state becomes a child
+                player = state.current_player()
+                if player != _TERMINAL:
+                    continue
+                emit(state, seqs, prob)
+                if record is not None:
+                    record(above, edge, player, prob)
+                nodes += 1
             elif player == _CHANCE:
                 outcomes, total = state.chance_outcomes(), 0.0
                 for action, q in outcomes:
                     total += q
-                    push((state.child(action), seqs, prob * q, nodes, -1))
+                    child = state.child(action)
+                    push((child, child.current_player(), seqs, prob * q, above, -1))
                 if not abs(total - 1.0) <= _CHANCE_TOLERANCE:
                     raise self._bad_chance(state, outcomes)
+            elif player == _TERMINAL:
+                emit(state, seqs, prob)
             else:
                 raise UnsupportedGame(f"{self.name!r} has a node of player {player}, expected a sequential game")
-            nodes += 1
+            if not stack:
+                break
+            state, player, seqs, prob, above, edge = pop()
+        if nodes > self.max_nodes:
+            self._checkpoint(nodes)
         self.nodes = nodes
 
-    def _register(
-        self, player: int, key: Any, text: str, actions: list[int], own: int
-    ) -> tuple[int, list[int], list[tuple[int, int]]]:
+    def _emitter(self) -> Callable[[Any, int, float], None]:
+        """Return the function that appends a terminal to the buffers."""
+        size, order = 4 * self.players, sys.byteorder
+        seq_out, util_out = self.terminals.sequences.frombytes, self.terminals.utilities.extend
+        prob_out = self.terminals.chance.append
+
+        def emit(state: Any, seqs: int, prob: float) -> None:
+            seq_out(seqs.to_bytes(size, order))
+            util_out(state.returns())
+            prob_out(prob)
+
+        return emit
+
+    def _register(self, player: int, key: Any, text: str, actions: list[int], own: int) -> tuple[int, list[int], int]:
         if not actions:
             raise UnsupportedGame(f"{self.name!r}: player {player} has no legal action at infoset {text!r}")
-        first = self.infosets.add(player, text, tuple(actions), own)
-        moves = [(a, first + i) for i, a in enumerate(actions)]
-        entry = (own, actions, moves)
+        shared = self._shared.setdefault(tuple(actions), actions.copy())  # infosets have few kinds of action lists
+        entry = (own, shared, self.infosets.add(player, text, tuple(shared), own))
         self._known[player][key] = entry
         return entry
 
@@ -261,7 +296,7 @@ class _Walk:
             ended = len(self.terminals.chance)
             held = ended * (12 * self.players + 8) / 2**20
             raise GameTooLarge(
-                f"game {self.name!r} has more than {nodes} histories (max_nodes={self.max_nodes}; {ended} terminals "
+                f"game {self.name!r} has more than {self.max_nodes} histories (max_nodes={self.max_nodes}; {ended} terminals "
                 f"so far hold {held:.0f} MiB, arrays need about {ended * self.players * (4 * self.players + 12)} bytes "
                 "for them); raise max_nodes or choose a smaller game"
             )
@@ -308,6 +343,24 @@ class _Walk:
         return UnsupportedGame(
             f"game {self.name!r}: chance probabilities sum to {total!r} after history {state.history()}; expected 1"
         )
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Switch the cycle collector off: a walk makes no cycles, and scanning its tables costs a fifth of its time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _fields(players: int) -> list[int]:
+    """Return where each player's 32 bits stand, such that the bytes of the number are an array of players."""
+    places = range(players) if sys.byteorder == "little" else reversed(range(players))
+    return [32 * i for i in places]
 
 
 def build(settings: OpenSpielSettings, *, seeds: SeedTree) -> ExtensiveGame | HistoryGame:

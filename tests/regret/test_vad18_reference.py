@@ -40,7 +40,6 @@ REFERENCE: dict[str, list[float]] = {
     "bs32s3": [5.7e-3, 1.8e-3, 1.6e-3, 2.0e-3, 1.0e-6, 2.8e-10, 8.7e-11, 6.6e-7, 1.0e-8, 1.5e-8],
 }
 SENSITIVE = {
-    ("leduc3", "WOP1.5"): 2.0,
     ("ld6", "DCFR"): 1.5,
     ("blot5x3", "LCFR"): 1.5,
     ("blot5x3", "DCFR"): 1.5,
