@@ -1,6 +1,6 @@
 """The learning core: advantages, value normalisation, action heads and losses; names are resolved on first use.
 
-``heads`` and ``losses`` need the extra ``learn`` (torch); the rest works without it.
+``advantages``, ``ValueNorm`` and the settings work without the extra ``learn`` (torch); the rest needs it.
 """
 
 from __future__ import annotations
@@ -8,13 +8,30 @@ from __future__ import annotations
 from equilibria.sim.lazy import exports
 
 _PUBLIC: dict[str, str] = {
+    "Action": "batches",
+    "Batch": "batches",
+    "Buffer": "buffer",
+    "CentralCritic": "critics",
+    "Evaluation": "batches",
+    "FrozenPlayer": "players",
+    "IPPOSettings": "settings",
+    "Learner": "learner",
+    "MAPPOSettings": "settings",
+    "MDPOSettings": "settings",
+    "OwnCritic": "critics",
+    "PPOSettings": "settings",
+    "ProductPolicy": "policies",
+    "Rollout": "rollout",
     "ValueNorm": "value_norm",
     "advantages": "advantages",
     "discrete_head": "heads",
+    "evaluate_returns": "rollout",
     "gaussian_head": "heads",
     "mdpo_loss": "losses",
     "normalised": "advantages",
     "policy_loss": "losses",
+    "trained_best_response": "response",
+    "trained_certificate": "response",
     "value_loss": "losses",
 }
 

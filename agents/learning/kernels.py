@@ -1,8 +1,11 @@
-"""Compiled recursion of generalised advantage estimation."""
+"""Compiled recursion of generalised advantage estimation, and sampling of actions."""
 
 from __future__ import annotations
 
+import math
+
 from equilibria.sim.jit import kernel
+from equilibria.sim.philox import uniform
 
 
 @kernel
@@ -30,3 +33,38 @@ def gae(  # type: ignore[no-untyped-def]
                 running = 0.0
             running = rewards[t, lane] + discount * follow - values[t, lane] + discount * trace * running
             advantages[t, lane] = running
+
+
+@kernel
+def draw_actions(key, logits, mask, greedy, actions, log_prob):  # type: ignore[no-untyped-def]
+    """Draw actions [B, N] of logits float32 [B, N, A] by one uniform number per (b, agent), or take the largest.
+
+    ``mask`` [B, N, A] holds the available actions, [0, 0, 0] means all.  Sums run in float64.
+    """
+    batch, agents, choices = logits.shape
+    masked = mask.shape[0] > 0
+    for b in range(batch):
+        for i in range(agents):
+            top = -math.inf
+            best = 0
+            for a in range(choices):
+                if (not masked or mask[b, i, a]) and logits[b, i, a] > top:
+                    top = logits[b, i, a]
+                    best = a
+            total = 0.0
+            for a in range(choices):
+                if not masked or mask[b, i, a]:
+                    total += math.exp(logits[b, i, a] - top)
+            if not greedy:
+                goal = uniform(key, 0, b, i) * total
+                run = 0.0
+                for a in range(choices):
+                    if not masked or mask[b, i, a]:
+                        weight = math.exp(logits[b, i, a] - top)
+                        run += weight
+                        if weight > 0.0:
+                            best = a  # the last one with weight, should rounding leave the goal above the sum
+                        if run > goal:
+                            break
+            actions[b, i] = best
+            log_prob[b, i] = (logits[b, i, best] - top) - math.log(total)

@@ -20,6 +20,8 @@ _PUBLIC: dict[str, str] = {
     "MiniBattle": "two_teams",
     "PopulationFamily": "families",
     "ResourceOccupation": "particles",
+    "MarkovWorld": "markov",
+    "RecallWorld": "markov",
     "SimpleSpread": "spread",
     "TabularTeamGame": "tabular",
     "TeamGameWorld": "two_teams",

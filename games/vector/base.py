@@ -150,6 +150,10 @@ class VectorWorld:
         self._slice(role)
         return None
 
+    def active(self, state: WorldState) -> BoolArray | None:
+        """Return bool [B, N] who is present, or ``None``: everyone always is."""
+        return None
+
     def terminated(self, state: WorldState) -> BoolArray:
         """Return [B] whether the last step ended an episode for good."""
         return state.ended if self.end == "terminated" else np.zeros_like(state.ended)

@@ -17,3 +17,10 @@ extensive = Plugin(
     summary="One solver that owns all roles of a finite game, in iterations",
     target="equilibria.sim.engines.extensive:build",
 )
+
+training = Plugin(
+    kind="engine",
+    name="training",
+    summary="Learners in batches of worlds, in updates",
+    target="equilibria.sim.engines.training:build",
+)

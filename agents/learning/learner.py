@@ -1,0 +1,482 @@
+"""PPO, IPPO, MAPPO and MDPO on batches of worlds.
+
+Source: Schulman et al. (2017), arXiv 1707.06347; de Witt et al. (2020), arXiv 2011.09533; Yu et al. (2022),
+arXiv 2103.01955; Tomar et al. (2022), arXiv 2005.09814.  Cost: see ``docs/learning.md``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from equilibria.agents.learning.advantages import advantages, normalised
+from equilibria.agents.learning.batches import Batch
+from equilibria.agents.learning.buffer import Buffer
+from equilibria.agents.learning.critics import CentralCritic, Critic, OwnCritic
+from equilibria.agents.learning.losses import masked_mean, mdpo_loss, policy_loss, value_loss
+from equilibria.agents.learning.players import AgentPlayer, FrozenPlayer, Player
+from equilibria.agents.learning.policies import JointPolicy, ProductPolicy
+from equilibria.agents.learning.rollout import Rollout, evaluate_returns
+from equilibria.agents.learning.settings import PPOSettings
+from equilibria.agents.learning.spaces import spaces_of
+from equilibria.agents.learning.tensors import (
+    adam_state,
+    generator_from,
+    generator_state,
+    load_adam,
+    load_module,
+    module_state,
+    one_thread,
+)
+from equilibria.agents.learning.torch_import import torch
+from equilibria.agents.learning.value_norm import ValueNorm
+from equilibria.sim.certificate import Certificate
+from equilibria.sim.contract import State
+from equilibria.sim.errors import NumericalError, Unsupported
+from equilibria.sim.seeds import SeedTree
+from equilibria.sim.types import FloatArray
+
+ADAM_EPSILON = 1e-5
+LEAST_STEP = 0.01
+
+
+class Learner:
+    """A policy-gradient learner that owns some agents of a vector game; satisfies ``sim.contract.Solver``.
+
+    Args:
+        game: A vector game.
+        settings: Sizes and rates.
+        seeds: Source of all randomness.
+        roles: Controlled agents: ``"all"``, role names, or columns.
+        opponents: Players of the other agents by role name or tuple of columns (see ``rollout.Seats``);
+            they can also be given later by ``meet``.
+        budget: Updates of the run, for schedules that fall to 0; 0 when unknown (schedules stay at their start).
+        policy: Policy to train instead of ``make_policy``'s.
+        critic: Critic to train instead of ``make_critic``'s.
+
+    Raises:
+        Unsupported: If the game is no vector game with discrete actions.
+
+    An iteration is one update.  Torch runs on one thread, so results do not depend on their number.
+    """
+
+    def __init__(
+        self,
+        game: Any,
+        settings: PPOSettings,
+        *,
+        seeds: SeedTree,
+        roles: Any = "all",
+        opponents: Mapping[Any, Player] | None = None,
+        budget: int = 0,
+        policy: JointPolicy | None = None,
+        critic: Critic | None = None,
+    ) -> None:
+        self.game, self.settings, self.seeds, self.budget = game, settings, seeds, budget
+        self.spaces = spaces_of(game, roles)
+        self._generator = _generator(seeds.child("acting"))
+        self._shuffle = _generator(seeds.child("minibatches"))
+        with one_thread():
+            made: Any = policy if policy is not None else self.make_policy(_generator(seeds.child("policy")))
+            judge: Any = critic if critic is not None else self.make_critic(_generator(seeds.child("critic")))
+        self.actor, self.critic = made, judge
+        self.actor_optimiser = _adam(made, settings.actor_lr)
+        self.critic_optimiser = _adam(judge, settings.critic_lr)
+        per_agent = settings.value_norm == "per_agent"
+        self.norm = ValueNorm(decay=settings.value_norm_decay, size=judge.values if per_agent else 1)
+        self.latest: dict[str, float] = {}
+        self._iteration = 0
+        self._history: list[dict[str, float]] = []
+        self._opponents: Mapping[Any, Player] = opponents or {}
+        self._rollout: Rollout | None = None
+        self._buffer: Buffer | None = None
+
+    # hooks of subclasses
+
+    def make_policy(self, generator: torch.Generator) -> JointPolicy:
+        """Return the policy to train."""
+        return ProductPolicy(self.spaces, self.settings, generator)
+
+    def make_critic(self, generator: torch.Generator) -> Critic:
+        """Return the critic to train."""
+        kind = CentralCritic if self.settings.critic == "central" else OwnCritic
+        return kind(self.spaces, self.settings, generator)
+
+    def before_update(self) -> None:
+        """Do something before samples are collected."""
+
+    def reward_transform(self, buffer: Buffer) -> None:
+        """Change ``buffer.reward`` [T, B, N] in place before advantages are computed."""
+
+    def extra_loss(self, batch: Batch) -> torch.Tensor | None:
+        """Return a scalar to add to the actor's loss."""
+        return None
+
+    def extra_numbers(self) -> Mapping[str, float]:
+        """Return further numbers for the history of this update."""
+        return {}
+
+    def extra_state(self) -> State:
+        """Return what a subclass must save."""
+        return State()
+
+    def load_extra_state(self, state: State) -> None:
+        """Restore what ``extra_state`` returned."""
+
+    # the solver contract
+
+    @property
+    def iteration(self) -> int:
+        """Updates done."""
+        return self._iteration
+
+    def meet(self, opponents: Mapping[Any, Player]) -> None:
+        """Set the players of the other agents; only before the first update.
+
+        Raises:
+            Unsupported: If updates were done.
+        """
+        if self._rollout is not None:
+            raise Unsupported("opponents can be set before the first update only; they are part of the worlds' state")
+        self._opponents = opponents
+
+    def step(self, n: int = 1) -> None:
+        """Do ``n`` updates.
+
+        Raises:
+            NumericalError: If an observation, reward or loss is not finite; names it, the update and the place.
+            Unsupported: If an agent of the world has no player.
+        """
+        with one_thread():
+            for _ in range(n):
+                self._update()
+
+    def policy(self) -> JointPolicy:
+        """Return the policy in training; ``player`` gives a frozen copy."""
+        policy: JointPolicy = self.actor
+        return policy
+
+    def player(self, *, greedy: bool = False, key: int | None = None) -> FrozenPlayer:
+        """Return a frozen copy of the present policy that acts for the controlled agents."""
+        seed = int(self.seeds.child("player").integer()) if key is None else key
+        return FrozenPlayer(self.actor, seed, greedy=greedy)
+
+    def seat(self, other: Any, seeds: SeedTree) -> Player:
+        """Return a player for another agent of the run: a rule, a player, or a learner's present policy."""
+        if isinstance(other, Learner):
+            return FrozenPlayer(other.actor, int(seeds.integer()), copied=False)
+        if hasattr(other, "begin"):
+            player: Player = other
+            return player
+        return AgentPlayer(other, seeds.generator())
+
+    def evaluate(self, episodes: int, seeds: SeedTree, *, greedy: bool = False) -> FloatArray:
+        """Return undiscounted returns [episodes, E] of fresh episodes with frozen policies; changes nothing here."""
+        team = tuple(int(c) for c in self.spaces.columns)
+        own = self.player(greedy=greedy, key=int(seeds.child("policy").integer()))
+        with one_thread():
+            return evaluate_returns(
+                self.game, {**self.frozen_opponents(), team: own}, episodes=episodes, key=int(seeds.key())
+            )
+
+    def frozen_opponents(self) -> dict[Any, Player]:
+        """Return copies of the other agents' players, so that playing on does not change this run."""
+        return {who: player.copy() for who, player in self._opponents.items()}
+
+    def history(self) -> dict[str, FloatArray]:
+        """Return what was logged since the last call, one entry per update; nan where nothing was measured."""
+        rows, self._history = self._history, []
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        return {name: np.array([row.get(name, math.nan) for row in rows]) for name in names}
+
+    def save(self) -> State:
+        """Return weights, moments, statistics, generators and worlds; the unread history is left out."""
+        whole = State({}, {"iteration": self._iteration, "latest": dict(self.latest)})
+        parts = {
+            "actor": module_state(self.actor),
+            "critic": module_state(self.critic),
+            "actor_moments": adam_state(self.actor_optimiser),
+            "critic_moments": adam_state(self.critic_optimiser),
+            "norm": self.norm.save(),
+            "acting": generator_state(self._generator),
+            "shuffle": generator_state(self._shuffle),
+            "rollout": self._worlds().save(),
+            "extra": self.extra_state(),
+        }
+        for name, part in parts.items():
+            whole = whole.merged(part.nested(name))
+        return whole
+
+    def load(self, state: State) -> None:
+        """Restore what ``save`` returned.
+
+        Raises:
+            InvalidValue: If the state belongs to other networks or worlds; names the first differing tensor.
+        """
+        load_module(self.actor, state.part("actor").arrays, "policy")
+        load_module(self.critic, state.part("critic").arrays, "critic")
+        load_adam(self.actor_optimiser, state.part("actor_moments"))
+        load_adam(self.critic_optimiser, state.part("critic_moments"))
+        self.norm.load(state.part("norm"))
+        generator_from(self._generator, state.part("acting"))
+        generator_from(self._shuffle, state.part("shuffle"))
+        self._worlds().load(state.part("rollout"))
+        self.load_extra_state(state.part("extra"))
+        latest = state.meta["latest"]
+        assert isinstance(latest, dict)
+        self.latest = {name: float(str(value)) for name, value in latest.items()}
+        self._iteration, self._history = int(str(state.meta["iteration"])), []
+
+    def certificate(self) -> Certificate:
+        """Return a lower bound of what an agent gains by a best response trained against the others."""
+        from equilibria.agents.learning.response import trained_certificate
+
+        return trained_certificate(self)
+
+    # one update
+
+    def _worlds(self) -> Rollout:
+        if self._rollout is None:
+            key = int(self.seeds.child("worlds").key())
+            self._rollout = Rollout(self.game, self.settings.worlds, key, self.spaces, self._opponents)
+        return self._rollout
+
+    def _storage(self) -> Buffer:
+        if self._buffer is None:
+            self._buffer = self._worlds().buffer(self.settings.steps, self.critic.values)
+        return self._buffer
+
+    def _update(self) -> None:
+        self.before_update()
+        rollout, buffer = self._worlds(), self._storage()
+        rollout.collect(self.actor, self.critic, self._generator, buffer)
+        buffer.check(self._iteration)
+        self.reward_transform(buffer)
+        self._credit(buffer)
+        numbers = self._improve(buffer)
+        if rollout.episodes:
+            numbers["mean_return"] = float(rollout.finished.mean()) / rollout.episodes
+        numbers["mean_reward"] = float(buffer.reward.mean())
+        numbers["episodes"] = float(rollout.episodes)
+        numbers |= self.extra_numbers()
+        self._iteration += 1
+        self._history.append(numbers)
+        self.latest |= {name: value for name, value in numbers.items() if math.isfinite(value)}
+
+    def _credit(self, buffer: Buffer) -> None:
+        """Compute advantages and targets of the buffer from values that the critic left normalised."""
+        settings, lanes = self.settings, buffer.values.shape[-1]
+        buffer.values[:] = self.norm.denormalise(buffer.values)
+        buffer.final_values[:] = self.norm.denormalise(buffer.final_values)
+        present = None if buffer.active is None else buffer.active.numpy()
+        reward, here = buffer.reward, present
+        if lanes == 1 and buffer.spaces.agents > 1:
+            count = np.ones(reward.shape) if present is None else present[:-1]
+            reward = (reward * count).sum(axis=-1, keepdims=True) / np.maximum(count.sum(axis=-1, keepdims=True), 1)
+            here = None if present is None else np.asarray(present.any(axis=-1, keepdims=True))
+        shape = reward.shape
+        found, targets = advantages(
+            reward,
+            buffer.values,
+            np.broadcast_to(buffer.terminated[..., None], shape),
+            truncated=np.broadcast_to(buffer.truncated[..., None], shape),
+            final_values=buffer.final_values,
+            active=here,
+            discount=settings.discount,
+            trace=settings.trace,
+            time_limit=settings.time_limit,
+        )
+        found = np.broadcast_to(found, buffer.reward.shape)
+        if settings.advantage_norm in ("buffer", "per_agent"):
+            mode: Any = settings.advantage_norm
+            found = normalised(found, None if present is None else present[:-1], mode=mode)
+        buffer.advantages.copy_(torch.from_numpy(np.ascontiguousarray(found)))
+        buffer.targets.copy_(torch.from_numpy(targets))
+
+    def _improve(self, buffer: Buffer) -> dict[str, float]:
+        """Do the epochs; return the numbers of the update."""
+        settings = self.settings
+        self._set_rates()
+        old = self._old_log_probs(buffer) if settings.update == "mdpo" else None
+        variance = self._explained(buffer)
+        sums: dict[str, float] = {}
+        steps = 0
+        first_ratio = last_kl = 0.0
+        epochs = 0
+        for epochs in range(1, settings.epochs + 1):  # noqa: B007
+            kls = []
+            for batch in self._minibatches(buffer):
+                if old is not None:
+                    batch.old_log_probs = old.index_select(0, batch.index)
+                numbers = self._gradient_step(batch)
+                if steps == 0:
+                    first_ratio = numbers.pop("max_log_ratio")
+                numbers.pop("max_log_ratio", None)
+                steps += 1
+                kls.append(numbers["approx_kl"])
+                for name, value in numbers.items():
+                    sums[name] = sums.get(name, 0.0) + value
+            last_kl = float(np.mean(kls))
+            if settings.target_kl is not None and last_kl > 1.5 * settings.target_kl:
+                break
+        means = {name: value / steps for name, value in sums.items()}
+        samples = settings.worlds * settings.steps
+        return means | {
+            "first_log_ratio": first_ratio,
+            "last_kl": last_kl,
+            "data_to_divergence": samples / max(last_kl, 1e-12),
+            "explained_variance": variance,
+            "epochs": float(epochs),
+        }
+
+    def _minibatches(self, buffer: Buffer) -> Iterator[Batch]:
+        settings = self.settings
+        total = settings.steps * settings.worlds
+        if settings.recurrent:
+            length = settings.chunk
+            chunks = total // length
+            order = torch.randperm(chunks, generator=self._shuffle)
+            for part in order.tensor_split(min(settings.minibatches, chunks)):
+                block, world = part // settings.worlds, part % settings.worlds
+                rows = block * length + torch.arange(length).unsqueeze(1)
+                yield buffer.batch((rows * settings.worlds + world).flatten(), length)
+        elif settings.minibatches == 1:
+            yield buffer.batch()
+        else:
+            order = torch.randperm(total, generator=self._shuffle)
+            size = -(-total // settings.minibatches)
+            for part in order.split(size):
+                yield buffer.batch(part)
+
+    def _gradient_step(self, batch: Batch) -> dict[str, float]:
+        numbers = self._actor_step(batch)
+        numbers |= self._critic_step(batch)
+        return numbers
+
+    def _actor_step(self, batch: Batch) -> dict[str, float]:
+        settings = self.settings
+        found = self.actor.evaluate(batch)
+        gain = batch.advantages
+        if settings.advantage_norm == "minibatch":
+            gain = _standardised(gain, batch.active)
+        with _naming(self._iteration):
+            report = policy_loss(
+                found.log_prob, batch.log_prob, gain, found.entropy,
+                active=batch.active, clip=settings.clip, entropy_weight=settings.entropy_weight,
+            )  # fmt: skip
+            loss = report.loss
+            if settings.update == "mdpo":
+                loss = self._mirror_loss(found.log_prob, found.log_probs, gain, batch)
+                loss = loss - settings.entropy_weight * masked_mean(found.entropy, batch.active)
+        for extra in (found.extra_loss, self.extra_loss(batch)):
+            if extra is not None:
+                loss = loss + extra
+        norm = self._descend(self.actor_optimiser, self.actor, loss, "policy")
+        return {
+            "policy_loss": float(loss.detach()),
+            "entropy": report.entropy,
+            "approx_kl": report.approx_kl,
+            "clip_fraction": report.clip_fraction,
+            "max_log_ratio": report.max_log_ratio,
+            "actor_grad_norm": norm,
+        }
+
+    def _mirror_loss(
+        self, log_prob: torch.Tensor, log_probs: torch.Tensor | None, gain: torch.Tensor, batch: Batch
+    ) -> torch.Tensor:
+        if log_probs is None or batch.old_log_probs is None:
+            raise Unsupported("mirror descent needs a policy whose evaluate() returns log_probs of all actions")
+        kl = (log_probs.exp() * (log_probs - batch.old_log_probs)).sum(dim=-1)
+        return mdpo_loss(log_prob, batch.log_prob, gain, kl, step_size=self.step_size(), active=batch.active)
+
+    def step_size(self) -> float:
+        """Return t_k of mirror descent: falls linearly from 1 over the budget, at least 0.01."""
+        return max(1 - self._iteration / self.budget, LEAST_STEP) if self.budget else 1.0
+
+    def _critic_step(self, batch: Batch) -> dict[str, float]:
+        settings = self.settings
+        here = batch.active
+        if here is not None and batch.targets.shape[-1] != here.shape[-1]:
+            here = here.any(dim=-1, keepdim=True)
+        self.norm.update(batch.targets.numpy(), None if here is None else here.numpy())
+        mean, deviation = (torch.from_numpy(x).float() for x in self.norm.scale())
+        targets = (batch.targets - mean) / deviation
+        old = ((batch.old_values - mean) / deviation).float()
+        with _naming(self._iteration):
+            loss = value_loss(
+                self.critic.evaluate(batch), old, targets, active=here,
+                clip=math.inf if settings.value_clip is None else settings.value_clip, huber=settings.huber,
+            )  # fmt: skip
+        norm = self._descend(self.critic_optimiser, self.critic, loss, "value")
+        return {"value_loss": float(loss.detach()), "critic_grad_norm": norm}
+
+    def _descend(
+        self, optimiser: torch.optim.Optimizer, module: torch.nn.Module, loss: torch.Tensor, name: str
+    ) -> float:
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = float(torch.nn.utils.clip_grad_norm_(module.parameters(), self.settings.max_grad_norm))
+        if not math.isfinite(norm):
+            raise NumericalError(f"gradient of the {name} loss", norm, step=self._iteration)
+        optimiser.step()
+        return norm
+
+    def _old_log_probs(self, buffer: Buffer) -> torch.Tensor:
+        """Return log-probabilities [T * B, N, A] of the acting policy."""
+        with torch.no_grad():
+            length = self.settings.chunk if self.settings.recurrent else 1
+            total = self.settings.steps * self.settings.worlds
+            index = torch.arange(total)
+            if length > 1:
+                index = index.view(-1, length, self.settings.worlds).transpose(0, 1).flatten()
+            found = self.actor.evaluate(buffer.batch(index, length)).log_probs
+            if found is None:
+                raise Unsupported("mirror descent needs a policy whose evaluate() returns log_probs of all actions")
+            old = torch.empty_like(found)
+            old[index] = found
+            return old
+
+    def _explained(self, buffer: Buffer) -> float:
+        """Return 1 - Var(target - prediction) / Var(target), 0 without spread."""
+        targets = buffer.targets.numpy()
+        spread = float(targets.var())
+        return 1 - float((targets - buffer.values[:-1]).var()) / spread if spread > 0 else 0.0
+
+    def _set_rates(self) -> None:
+        left = 1.0
+        if self.settings.lr_decay == "linear" and self.budget:
+            left = max(1 - self._iteration / self.budget, 0.0)
+        for optimiser, rate in (
+            (self.actor_optimiser, self.settings.actor_lr),
+            (self.critic_optimiser, self.settings.critic_lr),
+        ):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * left
+
+
+@contextmanager
+def _naming(unit: int) -> Iterator[None]:
+    """Add the update to numerical errors of the losses."""
+    try:
+        yield
+    except NumericalError as error:
+        if error.step >= 0:
+            raise
+        raise NumericalError(error.variable, math.nan, step=unit) from error
+
+
+def _standardised(values: torch.Tensor, active: torch.Tensor | None) -> torch.Tensor:
+    found = normalised(values.numpy(), None if active is None else active.numpy(), epsilon=1e-8)
+    return torch.from_numpy(found).to(values.dtype)
+
+
+def _generator(seeds: SeedTree) -> torch.Generator:
+    return torch.Generator().manual_seed(int(seeds.key()) >> 1)
+
+
+def _adam(module: torch.nn.Module, rate: float) -> torch.optim.Adam:
+    return torch.optim.Adam(module.parameters(), lr=rate, eps=ADAM_EPSILON, fused=True)
