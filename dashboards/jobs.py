@@ -20,6 +20,8 @@ from typing import Final
 from equilibria.sim.errors import InvalidValue, StorageFailed
 from equilibria.sim.store import layout
 from equilibria.sim.store.directory import check_place
+from equilibria.sim.store.lock import is_locked
+from equilibria.sim.store.stopping import request_stop, writer_of
 
 FOLDER: Final = ".launch"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -65,6 +67,7 @@ class Jobs:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._jobs: dict[str, Job] = {}
+        self._asked: dict[str, int] = {}  # process that was asked to stop, by run
         self._lock = threading.Lock()
 
     def all(self) -> list[Job]:
@@ -106,12 +109,38 @@ class Jobs:
         return self._begin("resume", name, [str(path)])
 
     def stop(self, name: str) -> bool:
-        """Ask a job to save and stop; returns whether there was one running."""
+        """Ask whoever writes a run or sweep of the runs folder to save and stop.
+
+        It does not matter who started it.  A process is asked once: a second request would end it at once.
+
+        Returns:
+            Whether a process was asked, now or before.
+
+        Raises:
+            InvalidValue: If it is written from another machine or by another user.
+        """
         job = self._jobs.get(name)
-        if job is None or job.exit_code is not None:
-            return False
-        job.process.send_signal(signal.SIGTERM)
+        path = self._root / name
+        with self._lock:
+            writer = writer_of(path)
+            if writer is None and job is not None and job.exit_code is None:
+                writer = job.process.pid  # it has not taken the lock yet
+                if self._asked.get(name) != writer:
+                    job.process.send_signal(signal.SIGTERM)
+            elif writer is None and not is_locked(path):
+                return False
+            elif writer is None or self._asked.get(name) != writer:
+                writer = request_stop(path)
+            self._asked[name] = writer
         return True
+
+    def can_stop(self, name: str) -> bool:
+        """Say whether ``stop`` can reach who writes a run or sweep, and has not asked yet."""
+        job = self._jobs.get(name)
+        if job is not None and job.exit_code is None:
+            return self._asked.get(name) not in (job.process.pid, writer_of(self._root / name) or -1)
+        writer = writer_of(self._root / name)
+        return writer is not None and self._asked.get(name) != writer
 
     def place(self, name: str) -> Path:
         """Return the folder for a new run.

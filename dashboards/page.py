@@ -13,7 +13,10 @@ A page is a plugin of kind ``page``: its entry point in the group ``equilibria.p
     def render(context: Context) -> None:
         run = context.choose_run()          # a picker of the runs that this page can show; state in the URL
         if run is not None:
-            show_figure(schedule(data, mode=context.mode), name="tax", caption="...", rows=frame)
+            context.follow(run, lambda run: draw(context, run))  # again every two seconds while it goes on
+
+    def draw(context: Context, run: Run) -> None:
+        show_figure(schedule(data, mode=context.mode), name="tax", caption="...", rows=frame)
 
 Rules: read through ``dashboards.reader``; draw with pure functions ``figure(data, mode=...)``; give every
 widget a ``key`` and ``bind="query-params"`` so that the URL holds the state; raise errors of ours, which
@@ -25,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
@@ -34,6 +37,8 @@ from equilibria.dashboards.catalogue import Entry
 from equilibria.dashboards.jobs import Jobs
 from equilibria.dashboards.look import Mode
 from equilibria.sim.store import Run, Sweep
+
+LIVE_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +133,27 @@ class Context:
         """Show a picker of single runs; see ``choose``."""
         found = self.choose()
         return found if isinstance(found, Run) else None
+
+    def follow(self, run: Run, draw: Callable[[Run], None]) -> None:
+        """Draw a run; while it is in progress draw again every two seconds, the reader reading new parts only.
+
+        Args:
+            run: The run.
+            draw: Draws it; gets the run as it is now.
+        """
+        name = catalogue.name_of(self.root, run.path)
+
+        def again() -> None:
+            now = self.open(name)
+            if isinstance(now, Run):
+                if now.state != "running":
+                    st.rerun()
+                draw(now)
+
+        if run.state == "running":
+            st.fragment(again, run_every=LIVE_SECONDS)()
+        else:
+            draw(run)
 
     def nothing_to_show(self) -> None:
         """Say why the page is empty and what to do."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
+from equilibria.dashboards.figures.numbers import numbers
 from equilibria.sim.analysis.thinning import Curve
+
+if TYPE_CHECKING:
+    from equilibria.dashboards.page import Context
 
 STATE_COLOURS: Final[dict[str, str]] = {
     "complete": "green",
@@ -65,7 +69,7 @@ def show_figure(
         figure: The figure.
         name: File name of exports, unique on the page.
         caption: What is seen and what good looks like.
-        rows: The numbers behind it, or a function that makes them when they are asked for.
+        rows: The numbers behind it, or a function that makes them when they are asked for; what is drawn when absent.
         alt: Description for screen readers; the caption when empty.
     """
     config = {
@@ -87,8 +91,7 @@ def show_figure(
                 key=f"html_{name}",
                 on_click="ignore",
             )
-            if rows is not None:
-                csv_button(rows, name)
+            csv_button(rows if rows is not None else lambda: numbers(figure), name)
             st.caption(f"{image_format().upper()}: camera button of the chart; the menu sets PNG or SVG.")
 
 
@@ -135,6 +138,16 @@ def curve_rows(curves: Sequence[Curve], unit: str) -> pl.DataFrame:
 def state_badge(state: str) -> None:
     """Show a run's state as a coloured word with a sign."""
     st.badge(f"{STATE_ICONS.get(state, '?')} {state}", color=STATE_COLOURS.get(state, "gray"))  # type: ignore[arg-type]
+
+
+def stop_button(context: Context, name: str, *, key: str = "stop") -> None:
+    """Show the button that asks whoever writes a run or sweep to save and stop, or say why there is none."""
+    if context.jobs.can_stop(name):
+        if st.button("Stop and save", icon=":material/stop_circle:", key=key):
+            context.jobs.stop(name)
+            st.toast("Stopping after the present step; the state is saved.")
+    else:
+        st.caption("It was asked to stop, or is written by another machine or user; then stop it there with Ctrl-C.")
 
 
 def plain(text: str) -> str:

@@ -14,7 +14,7 @@ from equilibria.dashboards import reader
 from equilibria.dashboards.catalogue import name_of
 from equilibria.dashboards.figures import bars, lines
 from equilibria.dashboards.page import Context, Page
-from equilibria.dashboards.widgets import curve_rows, plain, show_figure, show_table, state_badge
+from equilibria.dashboards.widgets import curve_rows, plain, show_figure, show_table, state_badge, stop_button
 from equilibria.sim.analysis.facts import (
     Facts,
     FinalValue,
@@ -29,7 +29,6 @@ from equilibria.sim.analysis.samples import failure_text
 from equilibria.sim.analysis.ticks import short
 from equilibria.sim.store import Run
 
-LIVE_SECONDS = 2.0
 MAX_CURVES = 8
 
 
@@ -43,19 +42,8 @@ def render(context: Context) -> None:
     run = context.choose_run()
     if run is None:
         return
-    if run.state == "running":
-        st.fragment(_live, run_every=LIVE_SECONDS)(context, name_of(context.root, run.path))
-    else:
-        _body(context, run)
+    context.follow(run, lambda now: _body(context, now))
     _details(context, run)
-
-
-def _live(context: Context, name: str) -> None:
-    run = context.open(name)
-    if isinstance(run, Run):
-        if run.state != "running":
-            st.rerun()
-        _body(context, run)
 
 
 def _body(context: Context, run: Run) -> None:
@@ -92,11 +80,8 @@ def _control(context: Context, run: Run, about: Facts) -> None:
     name = name_of(context.root, run.path)
     if context.read_only:
         return
-    job = context.jobs.find(name)
-    if about.state == "running" and job is not None and job.exit_code is None:
-        if st.button("Stop and save", icon=":material/stop_circle:", key="stop"):
-            context.jobs.stop(name)
-            st.toast("Stopping after the present step; the state is saved.")
+    if about.state == "running":
+        stop_button(context, name)
     elif about.state in ("interrupted", "killed", "failed") and st.button(
         "Resume", icon=":material/play_circle:", key="resume", type="primary"
     ):

@@ -8,14 +8,16 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
+from equilibria.dashboards.catalogue import name_of
 from equilibria.dashboards.figures import bars, lines, matrix, sweeps
 from equilibria.dashboards.page import Context, Page
-from equilibria.dashboards.widgets import curve_rows, show_figure, show_table
+from equilibria.dashboards.widgets import curve_rows, show_figure, show_table, stop_button
 from equilibria.sim.analysis.curves import group_curve
 from equilibria.sim.analysis.facts import facts, final_values, headline_metric, metric_facts
 from equilibria.sim.analysis.samples import Source, from_sweep, varying_keys
 from equilibria.sim.analysis.summaries import SweepRow, sweep_rows
-from equilibria.sim.store import Sweep
+from equilibria.sim.store import Run, Sweep
+from equilibria.sim.store.lock import is_locked
 
 MAX_CURVES = 8
 MAX_BARS = 40
@@ -31,6 +33,7 @@ def render(context: Context) -> None:
     sweep = context.choose(key="sweep", label="Sweep", kinds=("sweep",))
     if not isinstance(sweep, Sweep):
         return
+    _control(context, sweep)
     source = from_sweep(sweep)
     total = len(source.samples) + len(source.failures)
     st.caption(f"{len(source.samples)} of {total} members complete. Game: {_game(source)}.")
@@ -40,6 +43,22 @@ def render(context: Context) -> None:
         st.info("No member is complete yet.", icon=":material/hourglass_empty:")
     _failures(source)
     _open_member(context, sweep, source)
+
+
+def _control(context: Context, sweep: Sweep) -> None:
+    """Show stop for a sweep that is being written, resume for an unfinished one."""
+    name = name_of(context.root, sweep.path)
+    if context.read_only:
+        return
+    complete = sum(isinstance(m, Run) and m.state == "complete" for m in sweep.members)
+    if is_locked(sweep.path):
+        stop_button(context, name)
+    elif complete < len(sweep.manifest["members"]) and st.button(
+        "Resume", icon=":material/play_circle:", key="resume", type="primary"
+    ):
+        context.jobs.resume(name, sweep.path)
+        st.toast("Resumed in the background.")
+        st.rerun()
 
 
 def _game(source: Source) -> str:

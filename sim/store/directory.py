@@ -7,6 +7,8 @@ is not ours is left exactly as it was found.
 from __future__ import annotations
 
 import json
+import os
+import platform
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -122,8 +124,12 @@ class RunDirectory:
         self.close()
 
     def write_status(self, status: str, unit: int, *, durable: bool = True, **more: JSON) -> None:
-        """Replace ``status.json``; the time of writing is the heartbeat (seconds since 1970, UTC)."""
+        """Replace ``status.json``; the time of writing is the heartbeat (seconds since 1970, UTC).
+
+        Process and machine are written as well: whoever holds the lock has written them.
+        """
         value: dict[str, JSON] = {"status": status, "unit": unit, "budget": self.manifest["budget"], **more}
+        value |= {"pid": os.getpid(), "host": platform.node()}
         write_json(self.path / layout.STATUS, {**value, "heartbeat": round(time.time(), 3)}, durable=durable)
 
     def write_summary(self, summary: dict[str, JSON]) -> None:

@@ -66,6 +66,39 @@ class RunLock:
         self.release()
 
 
+def holder(folder: Path) -> int | None:
+    """Return the process that holds ``folder``; ``None`` when nobody does or this system does not say.
+
+    Linux lists the locks of every open file of a process; only processes of the same user and machine are seen,
+    so that a number from elsewhere is never taken for one of here.
+    """
+    try:
+        wanted = os.stat(folder / layout.LOCK)
+        processes = [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return None
+    for name in processes:
+        try:
+            descriptors = os.listdir(f"/proc/{name}/fd")
+        except OSError:  # of another user, or gone
+            continue
+        if any(_locks(name, descriptor, wanted) for descriptor in descriptors):
+            return int(name)
+    return None
+
+
+def _locks(process: str, descriptor: str, wanted: os.stat_result) -> bool:
+    """Say whether an open file of a process is the wanted one and is locked exclusively through it."""
+    try:
+        found = os.stat(f"/proc/{process}/fd/{descriptor}")
+        if (found.st_dev, found.st_ino) != (wanted.st_dev, wanted.st_ino):
+            return False
+        lines = Path(f"/proc/{process}/fdinfo/{descriptor}").read_text().splitlines()
+    except OSError:
+        return False
+    return any(line.startswith("lock:") and "FLOCK" in line and "WRITE" in line for line in lines)
+
+
 def is_locked(folder: Path) -> bool:
     """Say whether a live process holds ``folder``; creates and changes nothing."""
     try:

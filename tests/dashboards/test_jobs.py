@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from equilibria.dashboards.frame import jobs_of
 from equilibria.dashboards.jobs import Job, Jobs
 from equilibria.sim.errors import InvalidValue, NotARun
 from equilibria.sim.run import start_run
 from equilibria.sim.scenario import plan_from_bytes
-from equilibria.sim.store import open_run
+from equilibria.sim.store import Run, open_run, open_sweep
 
 TEXT = """version: 1
 name: long
@@ -51,25 +55,94 @@ def test_a_started_run_leaves_the_directory_of_the_command_line(tmp_path: Path) 
     assert files(tmp_path / "page" / "x") == files(tmp_path / "line")
 
 
+def line(*arguments: object, cwd: Path) -> subprocess.Popen[bytes]:
+    """Start a command of the command line."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "equilibria.sim.cli.app", *map(str, arguments)],
+        cwd=cwd,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def draw_page(root: str, name: str) -> None:
+    from pathlib import Path
+
+    from equilibria.dashboards.frame import Options, draw_page, load_pages
+
+    draw_page(Options(Path(root)), name, load_pages()[0][name])
+
+
 @pytest.mark.heavy
-def test_stop_and_resume_end_where_an_uninterrupted_run_ends(tmp_path: Path) -> None:
+def test_the_page_stops_and_resumes_a_run_of_the_command_line_and_leaves_its_directory(tmp_path: Path) -> None:
     text = TEXT.replace("BUDGET", "40000")
-    jobs = Jobs(tmp_path / "page")
-    job = jobs.start(text, "x")
-    folder = tmp_path / "page" / "x"
-    wait(lambda: (folder / "checkpoints" / "LATEST.json").is_file() or ended(job))
-    assert jobs.stop("x")
+    (tmp_path / "long.yaml").write_text(text)
+    root = tmp_path / "runs"
+    run, straight = root / "x", tmp_path / "straight"
+    at = AppTest.from_function(
+        draw_page, args=(str(root), "run"), default_timeout=60
+    ).run()  # what it imports takes time
+    process = line("run", tmp_path / "long.yaml", "--out", run, cwd=tmp_path)
+    try:
+        wait(lambda: (run / "checkpoints" / "LATEST.json").is_file() or process.poll() is not None)
+        at.run().button(key="stop").click().run()
+        assert not at.exception
+        wait(lambda: process.poll() is not None)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert open_run(run).state == "interrupted"
+    at.run()
+    at.button(key="resume").click().run()
+    job = jobs_of(str(root)).find("x")
+    assert job is not None
     wait(lambda: ended(job))
-    assert job.exit_code == 128 + signal.SIGTERM
-    assert open_run(folder).state == "interrupted"
-    assert 0 < open_run(folder).unit < 40_000
-    again = jobs.resume("x", folder)
-    wait(lambda: ended(again))
-    assert again.exit_code == 0, again.tail()
-    start_run(plan_from_bytes(text.encode(), "x"), tmp_path / "line")
-    one, other = open_run(folder).summary, open_run(tmp_path / "line").summary
-    assert one is not None
-    assert one == other
+    assert job.exit_code == 0, job.tail()
+    assert line("run", tmp_path / "long.yaml", "--out", straight, cwd=tmp_path).wait(timeout=120) == 0
+    assert open_run(run).summary == open_run(straight).summary  # with the SHA-256 of every table
+    assert files(run) == files(straight)
+
+
+def test_the_launch_page_leaves_the_directory_of_the_command_line(tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+    at = AppTest.from_function(draw_page, args=(str(root), "launch"), default_timeout=60)
+    at.query_params["scenario"] = "quick/cfr_kuhn"
+    at.run().button(key="start").click().run()
+    assert not at.exception
+    (job,) = jobs_of(str(root)).all()
+    wait(lambda: ended(job))
+    assert job.exit_code == 0, job.tail()
+    given = root / ".launch" / f"{job.name}.yaml"
+    assert line("run", given, "--out", tmp_path / "line", cwd=tmp_path).wait(timeout=60) == 0
+    assert files(root / job.name) == files(tmp_path / "line")
+    one, other = (open_run(p).manifest for p in (root / job.name, tmp_path / "line"))
+    assert {k: v for k, v in one.items() if k not in ("argv", "created")} == {
+        k: v for k, v in other.items() if k not in ("argv", "created")
+    }
+
+
+@pytest.mark.heavy
+def test_a_sweep_of_the_command_line_is_stopped_and_resumed_on_its_page(tmp_path: Path) -> None:
+    text = TEXT.replace("BUDGET", "6000") + "sweep: {seeds: {start: 0, count: 3}}\n"
+    (tmp_path / "sweep.yaml").write_text(text)
+    root = tmp_path / "runs"
+    process = line("sweep", tmp_path / "sweep.yaml", "--out", root / "s", "--executor", "serial", cwd=tmp_path)
+    try:
+        wait(lambda: list((root / "s" / "members").glob("*/live.json")) or process.poll() is not None)
+        at = AppTest.from_function(draw_page, args=(str(root), "sweep"), default_timeout=60).run()
+        at.button(key="stop").click().run()
+        assert not at.exception
+        wait(lambda: process.poll() is not None)
+    finally:
+        process.kill()
+    at.run()
+    at.button(key="resume").click().run()
+    job = jobs_of(str(root)).find("s")
+    assert job is not None
+    wait(lambda: ended(job))
+    assert job.exit_code == 0, job.tail()
+    found = open_sweep(root / "s").members
+    assert [m.state for m in found if isinstance(m, Run)] == ["complete"] * 3
 
 
 def test_a_started_sweep_is_complete_and_can_be_resumed(tmp_path: Path) -> None:
@@ -112,26 +185,15 @@ def test_an_invalid_scenario_ends_with_the_message_of_the_command_line(tmp_path:
 
 
 def test_a_run_in_progress_is_shown_with_its_progress_and_can_be_stopped_on_its_page(tmp_path: Path) -> None:
-    from streamlit.testing.v1 import AppTest
-
-    def draw(root: str, name: str) -> None:
-        from pathlib import Path
-
-        from equilibria.dashboards.frame import Options, draw_page, load_pages
-
-        draw_page(Options(Path(root)), name, load_pages()[0][name])
-
-    from equilibria.dashboards.frame import jobs_of
-
     jobs = jobs_of(str(tmp_path))
     job = jobs.start(TEXT.replace("BUDGET", "10000000"), "x")
     try:
         wait(lambda: (tmp_path / "x" / "live.json").is_file() or ended(job))
-        at = AppTest.from_function(draw, args=(str(tmp_path), "run"), default_timeout=60).run()
+        at = AppTest.from_function(draw_page, args=(str(tmp_path), "run"), default_timeout=60).run()
         assert not at.exception
         assert not at.error
         assert any("per second" in c.value for c in at.caption)
-        overview = AppTest.from_function(draw, args=(str(tmp_path), "overview"), default_timeout=60).run()
+        overview = AppTest.from_function(draw_page, args=(str(tmp_path), "overview"), default_timeout=60).run()
         assert "running" in overview.dataframe[0].value["state"][0]
         at.button(key="stop").click().run()
         wait(lambda: ended(job))
