@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -65,9 +66,9 @@ def test_a_lock_held_from_elsewhere_is_said_to_be_so(tmp_path: Path, monkeypatch
 def test_without_proc_the_status_names_the_process_of_this_machine_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stopping.sys, "platform", "darwin")
+    monkeypatch.setattr(sys, "platform", "darwin")
     status = tmp_path / layout.STATUS
-    here = stopping.platform.node()
+    here = platform.node()
     with RunLock(tmp_path):
         for text, wanted in {
             f'{{"status": "running", "pid": {os.getpid()}, "host": "{here}"}}': os.getpid(),
