@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from equilibria.sim.lazy import exports
 
-_PUBLIC: dict[str, str] = {"ParallelView": "pettingzoo", "aec_env": "pettingzoo", "parallel_env": "pettingzoo"}
+_PUBLIC: dict[str, str] = {
+    "OpenSpielEnv": "openspiel",
+    "ParallelView": "pettingzoo",
+    "aec_env": "pettingzoo",
+    "parallel_env": "pettingzoo",
+}
 
 __all__ = sorted(_PUBLIC)  # noqa: PLE0605
 __getattr__ = exports("equilibria.games.adapters", _PUBLIC)

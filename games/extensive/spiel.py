@@ -126,8 +126,14 @@ def openspiel_history(
     return recorder.build(shown, walk.infosets, walk.terminals)
 
 
-def load(name_or_game: Any) -> Any:
-    """Return a turn-based ``pyspiel.Game`` that the engine can host."""
+def find_game(name_or_game: Any) -> Any:
+    """Return the ``pyspiel.Game`` of a game string (or the game itself), whatever its kind.
+
+    Raises:
+        UnknownName: If OpenSpiel has no such game.
+        UnsupportedGame: If OpenSpiel cannot load it.
+        InvalidValue: If the argument is neither.
+    """
     import pyspiel
 
     game = name_or_game
@@ -144,6 +150,14 @@ def load(name_or_game: Any) -> Any:
             raise UnsupportedGame(f"OpenSpiel cannot load {name_or_game!r}: {str(error).strip()}") from error
     if not hasattr(game, "new_initial_state"):
         raise InvalidValue(f"expected an OpenSpiel game string or pyspiel.Game, got {type(name_or_game).__name__}")
+    return game
+
+
+def load(name_or_game: Any) -> Any:
+    """Return a turn-based ``pyspiel.Game`` that the engine can host."""
+    import pyspiel
+
+    game = find_game(name_or_game)
     kind = game.get_type()
     if kind.dynamics == pyspiel.GameType.Dynamics.MEAN_FIELD:
         raise UnsupportedGame(f"{game} is a mean-field game; the extensive engine needs a finite game tree")
