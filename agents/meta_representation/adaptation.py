@@ -1,0 +1,131 @@
+"""Evaluation of a population and few-shot adaptation of the latent distribution to it.
+
+Axes: E episodes, N agents, H latents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from equilibria.agents.learning.heads import discrete_head
+from equilibria.agents.learning.torch_import import torch
+from equilibria.agents.meta_representation.information import draw
+from equilibria.agents.meta_representation.model import Episodes, Model, generator_of, play
+from equilibria.agents.meta_representation.settings import MRASettings
+from equilibria.games.vector.families import PopulationFamily
+from equilibria.sim.seeds import SeedTree
+from equilibria.sim.types import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """What few-shot adaptation to a population found.
+
+    Attributes:
+        agents: N.
+        log_p: [H] adapted log-probabilities of the latents.
+        relation: Fine-tuned relation network's weights by name, ``None`` when it stayed frozen.
+        gain: Mean gain per step on the validation episodes, before it was decided whether to keep the result.
+        kept: Whether the adapted distribution is better on the validation episodes; if not, ``log_p`` is the first.
+        history: [m] mean return per step of the episodes of each gradient step.
+    """
+
+    agents: int
+    log_p: torch.Tensor
+    relation: dict[str, torch.Tensor] | None
+    gain: float
+    kept: bool
+    history: FloatArray
+
+
+def evaluate(
+    model: Model,
+    family: PopulationFamily,
+    agents: int,
+    log_p: torch.Tensor,
+    episodes: int,
+    seeds: SeedTree,
+    *,
+    greedy: bool,
+) -> FloatArray:
+    """Return the mean team reward per step of fresh episodes, [episodes].
+
+    Latents are drawn once per agent and episode from ``log_p``; equal seeds give equal worlds and equal noise
+    behind the latents, so two distributions compare in pairs.
+    """
+    generator = generator_of(seeds.child("evaluation"))
+    z = draw(log_p, (episodes, agents), generator)
+    played = play(model, family.world(agents), z, int(seeds.child("world").key()), generator, greedy=greedy)
+    return played.returns
+
+
+def adapt(
+    model: Model, family: PopulationFamily, agents: int, settings: MRASettings, seeds: SeedTree, *, greedy: bool
+) -> Adapted:
+    """Adapt the latents' logits to a population by REINFORCE, policy and critic frozen.
+
+    Starts at the encoder's logits; each of m steps plays ``adaptation_worlds`` episodes, credits every agent's
+    latent with the return it was paid (less the mean, in standard deviations) and does one Adam step.  With
+    ``adaptation_relation_rate`` the relation network takes a policy-gradient step too.  The result is kept if it
+    is better on as many fresh episodes as were played for adaptation, in pairs with the start.
+
+    Cost: 3 m ``adaptation_worlds`` episodes.  The model is left as it was.
+    """
+    world = family.world(agents, settings.reward)
+    first = model.latent_log_p(agents)
+    logits = first.clone().requires_grad_(True)
+    optimiser = torch.optim.Adam([logits], lr=settings.adaptation_rate)
+    before = {name: value.clone() for name, value in model.relation.state_dict().items()}
+    tuned = settings.adaptation_relation_rate > 0
+    fine = torch.optim.Adam(model.relation.parameters(), lr=settings.adaptation_relation_rate) if tuned else None
+    history = []
+    try:
+        for k in range(settings.adaptation_steps):
+            node = seeds.child("step", k)
+            generator = generator_of(node)
+            with torch.no_grad():
+                log_p = torch.log_softmax(logits, dim=-1)
+            z = draw(log_p, (settings.adaptation_worlds, agents), generator)
+            played = play(model, world, z, int(node.child("world").key()), generator, greedy=greedy and fine is None)
+            history.append(float(played.returns.mean()))
+            credit = _credit(played)
+            loss = -(credit * torch.log_softmax(logits, dim=-1)[z]).mean()
+            (logits.grad,) = torch.autograd.grad(loss, [logits])
+            optimiser.step()
+            if fine is not None:
+                _fine_tune(model, played, credit, fine)
+        with torch.no_grad():
+            log_p = torch.log_softmax(logits, dim=-1)
+        relation = {name: v.clone() for name, v in model.relation.state_dict().items()} if fine is not None else None
+        episodes = max(2, settings.adaptation_steps * settings.adaptation_worlds)
+        check = seeds.child("validation")
+        after = evaluate(model, family, agents, log_p, episodes, check, greedy=greedy)
+    finally:
+        model.relation.load_state_dict(before)
+    start = evaluate(model, family, agents, first, episodes, check, greedy=greedy)
+    gain = float(after.mean() - start.mean())
+    kept = gain > 0
+    return Adapted(agents, log_p if kept else first, relation if kept else None, gain, kept, np.array(history))
+
+
+def _credit(played: Episodes) -> torch.Tensor:
+    """Return every agent's return [E, N] less the mean, in standard deviations."""
+    paid = played.reward.mean(axis=0)
+    spread = float(paid.std())
+    return torch.from_numpy(((paid - paid.mean()) / (spread if spread > 0 else 1.0)).astype(np.float32))
+
+
+def _fine_tune(model: Model, played: Episodes, credit: torch.Tensor, optimiser: torch.optim.Adam) -> None:
+    """Do one policy-gradient step of the relation network on the played episodes."""
+    steps, batch, n = played.actions.shape
+    rows = played.rows[:steps].reshape(steps * batch, n, -1)
+    z = played.z.expand(steps, batch, n).reshape(-1, n)
+    logits, _ = model.logits(rows, z)
+    log_prob = discrete_head(logits).log_prob(played.actions.reshape(-1, n))
+    loss = -(log_prob * credit.expand(steps, batch, n).reshape(-1, n)).mean()
+    parameters = list(model.relation.parameters())
+    for p, slope in zip(parameters, torch.autograd.grad(loss, parameters, allow_unused=True), strict=True):
+        p.grad = slope
+    optimiser.step()
