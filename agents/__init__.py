@@ -31,6 +31,7 @@ _PUBLIC: dict[str, str] = {
     "PreferenceSolver": "equilibria.agents.solvers.preference.solver:PreferenceSolver",
     "Tournament": "equilibria.agents.solvers.tournament.solver:Tournament",
     "BodyReservoir": "equilibria.agents.reservoir.solver:BodyReservoir",
+    "BNMAPPO": "equilibria.agents.bayesian_network.deep.learner:BNMAPPO",
     "BNPolicyGradient": "equilibria.agents.bayesian_network.solver:BNPolicyGradient",
     "CoffeePSRO": "equilibria.agents.solvers.coffee.solver:CoffeePSRO",
 }

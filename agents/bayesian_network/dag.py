@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from equilibria.sim.errors import InvalidValue, did_you_mean
-from equilibria.sim.types import BoolArray
+from equilibria.sim.types import BoolArray, FloatArray
 
 NAMES = ("empty", "full", "line", "line_published")
 
@@ -56,6 +56,50 @@ def topological_order(dag: BoolArray) -> list[int]:
         order.append(ready[0])
         waiting = waiting - dag[ready[0]]
     return order
+
+
+def subteams(scores: FloatArray, edges: int) -> BoolArray:
+    """Return a graph that is complete inside groups of agents and empty between them.
+
+    Starts with single agents and keeps joining the two groups with the largest mean score between their members,
+    as long as a positive score is left and the graph has at most ``edges`` edges.  Edges run from smaller to
+    larger numbers.
+
+    Args:
+        scores: [n, n] symmetric dependence of agents, for example the adjacency of an interference graph.
+        edges: Largest number of edges.
+
+    Source: the dynamic heuristic of Correlated Policy Optimization in Multi-Agent Subteams (ICLR 2026).
+
+    Example:
+        >>> subteams(np.ones((3, 3)), 1).astype(int).tolist()
+        [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
+    """
+    table = np.asarray(scores, dtype=np.float64)
+    if table.ndim != 2 or table.shape[0] != table.shape[1] or not np.isfinite(table).all() or edges < 0:
+        raise InvalidValue(f"scores must be a finite square matrix and edges >= 0, got {table.shape} and {edges!r}")
+    groups = [[i] for i in range(len(table))]
+    while True:
+        joins = []
+        for a in range(len(groups)):
+            for b in range(a + 1, len(groups)):
+                rest = sum(_pairs(len(g)) for k, g in enumerate(groups) if k not in (a, b))
+                score = float(table[np.ix_(groups[a], groups[b])].mean())
+                if score > 0 and rest + _pairs(len(groups[a]) + len(groups[b])) <= edges:
+                    joins.append((-score, a, b))
+        if not joins:
+            break
+        _, a, b = min(joins)
+        groups[a] = sorted(groups[a] + groups.pop(b))
+    dag = np.zeros(table.shape, dtype=np.bool_)
+    for group in groups:
+        for place, j in enumerate(group):
+            dag[j, group[place + 1 :]] = True
+    return dag
+
+
+def _pairs(members: int) -> int:
+    return members * (members - 1) // 2
 
 
 def _named(name: str, agents: int) -> BoolArray:

@@ -39,7 +39,7 @@ class CoordinationWorld(VectorWorld):
         horizon: int = 25,
         check_actions: bool = True,
     ) -> None:
-        self.table = reward_by_ones(agents, margin)
+        self.table, self.margin = reward_by_ones(agents, margin), margin
         self.noise = check_noise(noise)
         role = Role(count=agents, observation=(agents,), actions=2)
         super().__init__(

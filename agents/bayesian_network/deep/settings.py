@@ -1,0 +1,136 @@
+"""Settings of neural Bayesian-network policies; light to import."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from equilibria.agents.bayesian_network.settings import Graph
+from equilibria.agents.learning.settings import PPOSettings
+from equilibria.sim.plugin import Settings
+
+
+class SparsitySettings(Settings):
+    """Drives the density of learned graphs from 1 to 0, so that the policy ends decentralised.
+
+    The loss gains alpha * |density - rho|.  rho is 1 until the share ``begin`` of the updates, falls linearly
+    to 0 at the share ``end``, and stays there; alpha rises from ``alpha`` to ``alpha_end`` over the share
+    ``ramp`` after that.
+    """
+
+    begin: float = Field(default=0.4, ge=0, le=1, description="Share of the updates before the density target falls.")
+    end: float = Field(default=0.7, gt=0, le=1, description="Share of the updates at which the target reaches 0.")
+    alpha: float = Field(default=0.1, ge=0, description="Weight of the distance to the target density.")
+    alpha_end: float = Field(default=1.0, ge=0, description="Weight after the ramp.")
+    ramp: float = Field(default=0.1, gt=0, le=1, description="Share of the updates over which the weight rises.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.begin < self.end:
+            raise ValueError(f"begin must lie before end, got {self.begin} and {self.end}")
+        return self
+
+    def target(self, progress: float) -> float:
+        """Return rho in [0, 1] at a share of the updates.
+
+        Example:
+            >>> SparsitySettings().target(0.55)
+            0.5
+        """
+        left = (self.end - progress) / (self.end - self.begin)
+        return round(min(1.0, max(0.0, left)), 12)
+
+    def weight(self, progress: float) -> float:
+        """Return alpha at a share of the updates."""
+        done = min(1.0, max(0.0, (progress - self.end) / self.ramp))
+        return self.alpha + (self.alpha_end - self.alpha) * done
+
+
+class FloorSettings(Settings):
+    """A curriculum for rewards with rare large losses: early in training a step pays at least ``first``.
+
+    Until the share ``begin`` of the updates rewards below ``first`` count as ``first``; then the floor falls
+    geometrically to ``last`` at the share ``end``; after that rewards are those of the game.  Evaluation always
+    uses the game's rewards.
+    """
+
+    first: float = Field(default=-0.5, lt=0, description="Least reward of a step at the beginning.")
+    last: float = Field(default=-100.0, lt=0, description="Floor just before it is taken away.")
+    begin: float = Field(default=0.4, ge=0, le=1, description="Share of the updates before the floor falls.")
+    end: float = Field(default=0.7, gt=0, le=1, description="Share of the updates after which there is no floor.")
+
+    @model_validator(mode="after")
+    def _falls(self) -> Self:
+        if not self.begin < self.end or self.last > self.first:
+            raise ValueError(
+                f"the floor must fall (last <= first) and begin before end, got {self.first} to {self.last} from "
+                f"{self.begin} to {self.end}"
+            )
+        return self
+
+    def at(self, progress: float) -> float | None:
+        """Return the floor at a share of the updates, ``None`` when there is none.
+
+        Example:
+            >>> FloorSettings(first=-1, last=-100, begin=0, end=1).at(0.5)
+            -10.0
+        """
+        if progress >= self.end:
+            return None
+        done = max(0.0, (progress - self.begin) / (self.end - self.begin))
+        return float(self.first * (self.last / self.first) ** done)
+
+
+class GraphSettings(Settings):
+    """Who conditions on whose action, and how."""
+
+    dag: Literal["learned", "subteams"] | Graph | list[list[Literal[0, 1]]] = Field(
+        default="learned",
+        description="learned (sampled per state), empty (independent agents), full, line, line_published, subteams "
+        "(complete inside groups, none between), or a matrix whose entry [j][i] is 1 when j is a parent of i.",
+    )
+    order: Literal["identity", "plackett_luce", "sinkhorn"] = Field(
+        default="identity", description="Order of a learned graph: by number, or learned by one of two relaxations."
+    )
+    parent_input: Literal["actions", "observed_actions"] = Field(
+        default="observed_actions",
+        description="What a child sees of a parent: its action, or its observation and action.",
+    )
+    context: Literal["all", "first"] = Field(
+        default="all", description="Input of the graph sampler: all observations, or the first agent's."
+    )
+    temperature: float = Field(default=1.0, gt=0, description="Temperature of the relaxed graph samples.")
+    edge_bias: float = Field(default=0.0, description="Added to the edge logits; 3 begins with nearly all edges.")
+    subteam_edges: int = Field(default=10, ge=0, description="Largest number of edges of the graph 'subteams'.")
+    sparsity: SparsitySettings | None = Field(default=None, description="Schedule of the density of a learned graph.")
+
+    @model_validator(mode="after")
+    def _sparsity_needs_learning(self) -> Self:
+        if self.sparsity is not None and self.dag != "learned":
+            raise ValueError("sparsity needs dag: learned; a fixed graph has a fixed density")
+        return self
+
+
+class BNMAPPOSettings(GraphSettings, PPOSettings):
+    """PPO with a team value on a Bayesian-network joint policy."""
+
+    activation: Literal["tanh", "relu"] = Field(default="relu", description="Activation of hidden layers.")
+    values: Literal["agent", "team"] = Field(
+        default="team", description="agent: each agent learns from its reward; team: all from the mean reward."
+    )
+    reward_floor: FloorSettings | None = Field(
+        default=None, description="Curriculum that caps losses early in training; none: the game's rewards always."
+    )
+
+    @model_validator(mode="after")
+    def _known_parts(self) -> Self:
+        if self.recurrent or self.share != "all":
+            raise ValueError("bn_mappo has no recurrent networks and shares its trunk: leave recurrent and share alone")
+        return self
+
+
+class CoordinationRatioSettings(Settings):
+    """The metric ``coordination_ratio``."""
+
+    discount: float = Field(default=0.95, ge=0, lt=1, description="Discount factor of the exact returns.")
