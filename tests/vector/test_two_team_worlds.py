@@ -179,13 +179,13 @@ def test_time_ends_a_battle_and_more_survivors_win() -> None:
 def test_starts_are_uniform_over_distinct_cells_and_mirrored() -> None:
     state = MiniBattle().reset(3, 20_000)
     x, y = state.own["x"], state.own["y"]
-    cell = x * 7 + y
+    cell = x.astype(np.int64) * 7 + y.astype(np.int64)
     assert (cell[:, 0] != cell[:, 1]).all()
     for member in range(2):
         shares = np.bincount(cell[:, member], minlength=14) / 20_000
         assert shares[:14] == pytest.approx(1 / 14, abs=0.008)
-    assert np.array_equal(x[:, 2:], 6 - x[:, :2])
-    assert np.array_equal(y[:, 2:], 6 - y[:, :2])
+    assert np.array_equal(x[:, 2:], 6 - x[:, :2].astype(np.int64))
+    assert np.array_equal(y[:, 2:], 6 - y[:, :2].astype(np.int64))
 
 
 def test_bad_settings_and_other_games_are_refused_by_name() -> None:
@@ -198,7 +198,7 @@ def test_bad_settings_and_other_games_are_refused_by_name() -> None:
         ({"horizon": 0}, "horizon"),
     ):
         with pytest.raises(InvalidValue, match=says):
-            MiniBattle(**settings)  # type: ignore[arg-type]
+            MiniBattle(**settings)
     with pytest.raises(UnsupportedGame, match=r"fxp_deep plays symmetric games between two teams.*CoordinationWorld"):
         two_team_world(CoordinationWorld(3), "fxp_deep")
     assert isinstance(two_team_world(climb(), "fxp_deep"), TeamGameWorld)

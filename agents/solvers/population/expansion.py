@@ -22,6 +22,7 @@ from equilibria.agents.solvers.population.evaluation import recommendations
 from equilibria.agents.solvers.population.meta_game import MetaStrategy
 from equilibria.agents.solvers.population.oracle import ExactOracle, Oracle, OracleRequest
 from equilibria.agents.solvers.population.plan_game import PlanMetaGame
+from equilibria.games.extensive.kernels import gradient_rows
 from equilibria.sim.errors import Unsupported
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import FloatArray, IntArray
@@ -37,10 +38,13 @@ class Expansion:
         plans: Per player the new realisation plans [S_p].
         nash_conv: NashConv of the training meta-strategy (its CE or CCE gap for correlated ones); a
             lower bound when the oracle is not exact, in which case it says nothing about equilibrium.
+        shortfall: [n] what the best new policy of each player earns less than an exact best response to
+            the training meta-strategy; empty for exact oracles and rectified training.
     """
 
     plans: tuple[list[FloatArray], ...]
     nash_conv: float = field(default=np.inf)
+    shortfall: FloatArray = field(default_factory=lambda: np.zeros(0))
 
 
 def expand_product(
@@ -72,7 +76,10 @@ def expand_product(
                 seeds=seeds.child("oracle", p).child("number", number),
             )
             _append_new(plans[p], oracle.respond(request))
-    return Expansion(plans, gap)
+    if oracle.exact or selector == "rectified":
+        return Expansion(plans, gap)
+    earned = [max(float(plan @ _gradient(meta, p, x)) for plan in own) for p, own in enumerate(plans)]
+    return Expansion(plans, gap, responses - np.array(earned))
 
 
 def expand_joint(
@@ -116,6 +123,14 @@ def select(selector: str, mixture: FloatArray, count: int, rng: np.random.Genera
         return np.argsort(-mixture, kind="stable")[:count]
     weights = mixture / mixture.sum() if selector == "probabilistic" else None
     return rng.choice(k, size=count, p=weights)
+
+
+def _gradient(meta: PlanMetaGame, player: int, x: FloatArray) -> FloatArray:
+    """Return what each own sequence [S_p] earns against plans x [S]."""
+    a = meta.game.arrays
+    g = np.empty(a.sequences)
+    gradient_rows(a.rowptr, a.col, a.val, x, g, a.seq_off[player], a.seq_off[player + 1])
+    return g[int(a.seq_off[player]) : int(a.seq_off[player + 1])]
 
 
 def _rectified(meta: PlanMetaGame, sigma: MetaStrategy, player: int, policy: int) -> tuple[FloatArray, ...]:

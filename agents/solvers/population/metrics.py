@@ -46,6 +46,15 @@ def train_gap(settings: Settings) -> PopulationMetric:
     return PopulationMetric("train_gap", _train_gap, "game payoff", "lower")
 
 
+def oracle_shortfall(settings: Settings) -> PopulationMetric:
+    """Build the metric: what trained responses earn less than exact ones, by player; none for exact oracles."""
+    return PopulationMetric("oracle_shortfall", _shortfall, "game payoff", "lower")
+
+
+def _shortfall(solver: PSRO) -> Mapping[str, float]:
+    return {str(p): float(value) for p, value in enumerate(solver.oracle_shortfall)}
+
+
 def _support(solver: PSRO) -> Mapping[str, float]:
     return {str(p): float(np.count_nonzero(m > _MASS)) for p, m in enumerate(solver.meta_strategy().marginals)}
 

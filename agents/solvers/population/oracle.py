@@ -2,6 +2,7 @@
 
 An oracle gets an ``OracleRequest`` and returns the realisation plan [S_p] of a new policy.
 ``ExactOracle`` is the best response by backward induction on the own decision tree.
+``oracle_ppo.PPOOracle`` and ``oracle_dqn.DQNOracle`` train networks on sampled episodes (extra ``learn``).
 ``CallableOracle`` adapts any function ``(game, player, sigma, populations, rng) -> policy`` (for
 example one that trains a network); the function may return a plan, a ``BehaviouralPolicy`` or
 anything with ``action_probabilities`` in the OpenSpiel convention via ``BehaviouralPolicy``.
@@ -26,6 +27,7 @@ from equilibria.agents.solvers.population.plan_game import PlanMetaGame
 from equilibria.games.extensive.arrays import ExtensiveGame
 from equilibria.games.extensive.kernels import gradient_rows
 from equilibria.games.extensive.policy import BehaviouralPolicy
+from equilibria.sim.contract import State
 from equilibria.sim.errors import InvalidValue, PluginError
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import FloatArray
@@ -74,6 +76,19 @@ class Oracle(Protocol):
 
     def respond(self, request: OracleRequest) -> FloatArray:
         """Return the realisation plan [S_p] of a new policy of ``request.player``."""
+        ...
+
+
+@runtime_checkable
+class StatefulOracle(Protocol):
+    """An oracle that remembers something between requests; PSRO saves it with its own state."""
+
+    def save(self) -> State:
+        """Return everything needed to go on bit-identically."""
+        ...
+
+    def load(self, state: State) -> None:
+        """Restore what ``save`` returned."""
         ...
 
 

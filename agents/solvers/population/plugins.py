@@ -39,6 +39,16 @@ support = Plugin(
     unit="policies",
     direction="none",
 )
+oracle_shortfall = Plugin(
+    kind="metric",
+    name="oracle_shortfall",
+    summary="What the newest trained responses of PSRO earn less than exact best responses",
+    target=f"{_METRICS}:oracle_shortfall",
+    engines=("extensive",),
+    forms=("extensive",),
+    unit="game payoff",
+    direction="lower",
+)
 train_gap = Plugin(
     kind="metric",
     name="train_gap",

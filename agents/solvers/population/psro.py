@@ -27,7 +27,18 @@ from equilibria.agents.solvers.population import expansion
 from equilibria.agents.solvers.population.evaluation import Distance, correlated_gap, distance
 from equilibria.agents.solvers.population.meta_game import MetaGame, MetaStrategy
 from equilibria.agents.solvers.population.meta_solvers.registry import META_SOLVERS, meta_solver, resolve
-from equilibria.agents.solvers.population.oracle import CallableOracle, ExactOracle, Oracle, OracleFunction
+from equilibria.agents.solvers.population.oracle import (
+    CallableOracle,
+    ExactOracle,
+    Oracle,
+    OracleFunction,
+    StatefulOracle,
+)
+from equilibria.agents.solvers.population.oracle_settings import (
+    DQNOracleSettings,
+    PPOOracleSettings,
+    oracle_settings,
+)
 from equilibria.agents.solvers.population.payoffs import SampledPayoffs
 from equilibria.agents.solvers.population.plan_game import PlanMetaGame
 from equilibria.agents.solvers.population.reporting import Evaluation
@@ -48,7 +59,7 @@ class PSRO:
 
     Args:
         game: A perfect-recall game of at least two players.
-        oracle: Name of a built-in one (``"exact"``, ``"exact_openspiel"``), an ``Oracle``, or a function
+        oracle: Name of a built-in one (``"exact"``, ``"exact_openspiel"``, ``"ppo"``, ``"dqn"``), an ``Oracle``, or a function
             ``(game, player, sigma, populations, rng) -> policy``.
         initial: First policies: one or more profiles, ``None`` for the uniform one.
         seeds: Seed node, used by sampled payoffs, selectors and random meta-solvers.
@@ -98,6 +109,7 @@ class PSRO:
         self._iteration = 0
         self._terminated_at: int | None = None
         self._train_gap = np.inf
+        self._shortfall = np.zeros(0)
         self._sigma: MetaStrategy | None = None
         self._reported: MetaStrategy | None = None
         self._mapping: tuple[IntArray, ...] | None = None
@@ -146,6 +158,11 @@ class PSRO:
     def train_gap(self) -> float:
         """NashConv (CE or CCE gap) of the last training meta-strategy; infinite before the first iteration."""
         return self._train_gap
+
+    @property
+    def oracle_shortfall(self) -> FloatArray:
+        """[n] what the last responses of a learning oracle earn less than exact ones; empty when not known."""
+        return self._shortfall.copy()
 
     def step(self, n: int = 1) -> None:
         """Do ``n`` iterations.
@@ -248,7 +265,7 @@ class PSRO:
 
     def save(self) -> State:
         """Return populations, sampled payoffs, counters and the training solver's state."""
-        arrays: dict[str, AnyArray] = {"recorded": self._rows.recorded}
+        arrays: dict[str, AnyArray] = {"recorded": self._rows.recorded, "shortfall": self._shortfall}
         arrays |= {f"plans/{p}": self.meta.plans(p) for p in range(self.meta.players)}
         if self._sigma is not None:
             arrays |= {f"sigma/{p}": m for p, m in enumerate(self._sigma.marginals)}
@@ -264,6 +281,8 @@ class PSRO:
             },
         )
         state = own.nested("psro").merged(self._train.save(self.meta).nested("train"))
+        if isinstance(self._oracle, StatefulOracle):
+            state = state.merged(self._oracle.save().nested("oracle"))
         return state if self.sampled is None else state.merged(self.sampled.save().nested("sampled"))
 
     def load(self, state: State) -> None:
@@ -281,6 +300,8 @@ class PSRO:
             raise CorruptRun(f"the saved PSRO state is damaged: {error}") from error
         if self.sampled is not None:
             self.sampled.load(state.part("sampled"))
+        if isinstance(self._oracle, StatefulOracle):
+            self._oracle.load(state.part("oracle"))
         self._train.load(state.part("train"), self.payoffs())
         self._reported = None
 
@@ -293,6 +314,7 @@ class PSRO:
         if self.sampled is not None:
             self.sampled.attach(meta)
         self._rows.restore(own.arrays["recorded"], meta.players)
+        self._shortfall = np.asarray(own.arrays["shortfall"], np.float64)
         self._iteration = int(own.meta["iteration"])  # type: ignore[arg-type]
         ended, gap = own.meta["terminated_at"], own.meta["train_gap"]
         self._terminated_at = None if ended is None else int(ended)  # type: ignore[arg-type]
@@ -309,7 +331,7 @@ class PSRO:
     def _iterate(self) -> None:
         self._sigma = self._symmetrised(self._train.solve(self.payoffs()))
         grown = self._expand(self._sigma)
-        self._train_gap = grown.nash_conv
+        self._train_gap, self._shortfall = grown.nash_conv, grown.shortfall
         if self._oracle.exact and grown.nash_conv <= self.settings.tolerance * self.meta.scale:
             self._terminated_at = self._iteration + 1
             return
@@ -380,6 +402,8 @@ def _oracle(oracle: Oracle | OracleFunction | None, game: ExtensiveGame, setting
         from equilibria.agents.solvers.population.oracle_openspiel import OpenSpielOracle
 
         return OpenSpielOracle(game.name)
+    if oracle is None and settings.oracle in ("ppo", "dqn"):
+        return _learned(settings)
     if oracle is None:
         return ExactOracle(ties=settings.ties, tolerance=settings.tie_tolerance)
     if isinstance(oracle, Oracle):
@@ -387,3 +411,16 @@ def _oracle(oracle: Oracle | OracleFunction | None, game: ExtensiveGame, setting
     if callable(oracle):
         return CallableOracle(oracle)
     raise InvalidValue(f"oracle must be None, an Oracle or a function, got {type(oracle).__name__}")
+
+
+def _learned(settings: PSROSettings) -> Oracle:
+    """Import a learning oracle only when it is used: it loads torch."""
+    chosen = oracle_settings(settings.oracle, settings.oracle_params)
+    if isinstance(chosen, PPOOracleSettings):
+        from equilibria.agents.solvers.population.oracle_ppo import PPOOracle
+
+        return PPOOracle(chosen)
+    from equilibria.agents.solvers.population.oracle_dqn import DQNOracle
+
+    assert isinstance(chosen, DQNOracleSettings)
+    return DQNOracle(chosen)

@@ -25,8 +25,13 @@ class PSROSettings(Settings):
     eval_params: dict[str, Scalar] = Field(
         default_factory=dict, description="parameters of the evaluation meta-solver; with eval: null the training ones"
     )
-    oracle: Literal["exact", "exact_openspiel"] = Field(
-        default="exact", description="best responses: ours, or OpenSpiel's for cross-checks (slow)"
+    oracle: Literal["exact", "exact_openspiel", "ppo", "dqn"] = Field(
+        default="exact",
+        description="best responses: exact, OpenSpiel's for cross-checks (slow), or trained by PPO or DQN on sampled "
+        "episodes (need the extra 'learn')",
+    )
+    oracle_params: dict[str, Scalar] = Field(
+        default_factory=dict, description="parameters of a trained oracle: steps, hidden, features, output ..."
     )
     representation: Literal["auto", "tensor", "operator"] = Field(
         default="auto", description="dense meta-game, tensor-free operator, or the cheaper one"
@@ -67,7 +72,9 @@ class PSROSettings(Settings):
     @model_validator(mode="after")
     def _check_names(self) -> PSROSettings:
         from equilibria.agents.solvers.population.meta_solvers.registry import check_solver
+        from equilibria.agents.solvers.population.oracle_settings import oracle_settings
 
+        oracle_settings(self.oracle, self.oracle_params)
         try:
             check_solver(self.meta_solver, self.meta_solver_params)
             if self.eval not in (None, "best"):
