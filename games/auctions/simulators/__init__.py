@@ -1,0 +1,20 @@
+"""Simulated advertising markets after AuctionGym and AuctionNet; names are resolved on first use."""
+
+from __future__ import annotations
+
+from equilibria.sim.lazy import exports
+
+_PUBLIC: dict[str, str] = {
+    "AuctionGym": "gym",
+    "AuctionGymEnv": "environments",
+    "AuctionGymSettings": "gym_settings",
+    "AuctionNet": "net",
+    "AuctionNetEnv": "environments",
+    "AuctionNetSettings": "net_settings",
+    "Catalogue": "gym",
+    "GymLog": "gym_bidders",
+    "GymRule": "gym_bidders",
+}
+
+__all__ = sorted(_PUBLIC)  # noqa: PLE0605
+__getattr__ = exports("equilibria.games.auctions.simulators", _PUBLIC)
