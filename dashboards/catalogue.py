@@ -38,6 +38,8 @@ class Entry:
         sentence: The certificate in a sentence, or why there is none, or the error.
         tables: Names of the wide tables (of a sweep: of its first complete member).
         metrics: Names of the metrics that the scenario records.
+        gains: Whether gains per player are known: in the certificate (of a sweep: of its first complete member), or as
+            the metric ``gains``.
         path: The folder.
     """
 
@@ -55,6 +57,7 @@ class Entry:
     sentence: str = ""
     tables: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    gains: bool = False
     path: Path = Path()
 
     @property
@@ -128,6 +131,7 @@ def _run_entry(name: str, run: Run) -> Entry:
         sentence=failure_text(run) or certificate_sentence(run),
         tables=tuple(run.tables()),
         metrics=_metric_names(about.resolved),
+        gains=_has_gains(run, about.resolved),
         path=run.path,
     )
 
@@ -152,6 +156,7 @@ def _sweep_entry(name: str, sweep: Sweep) -> Entry:
         sentence=done,
         tables=tuple(first.tables()) if first else (),
         metrics=_metric_names(about.resolved) if about else (),
+        gains=first is not None and about is not None and _has_gains(first, about.resolved),
         path=sweep.path,
     )
 
@@ -159,6 +164,11 @@ def _sweep_entry(name: str, sweep: Sweep) -> Entry:
 def _swept_agents(sweep: Sweep) -> str:
     found = [m["overrides"].get("agents.0.use") for m in sweep.manifest["members"] if isinstance(m["overrides"], dict)]
     return ", ".join(dict.fromkeys(str(use) for use in found if use))
+
+
+def _has_gains(run: Run, resolved: Mapping[str, Any]) -> bool:
+    details = run.certificate.get("details") if isinstance(run.certificate, Mapping) else None
+    return bool(isinstance(details, Mapping) and details.get("gains")) or "gains" in _metric_names(resolved)
 
 
 def _metric_names(resolved: Mapping[str, Any]) -> tuple[str, ...]:

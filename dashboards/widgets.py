@@ -10,11 +10,13 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
+from equilibria.dashboards import reader
 from equilibria.dashboards.figures.numbers import numbers
 from equilibria.sim.analysis.thinning import Curve
 
 if TYPE_CHECKING:
     from equilibria.dashboards.page import Context
+    from equilibria.sim.store import Run
 
 STATE_COLOURS: Final[dict[str, str]] = {
     "complete": "green",
@@ -138,6 +140,14 @@ def curve_rows(curves: Sequence[Curve], unit: str) -> pl.DataFrame:
 def state_badge(state: str) -> None:
     """Show a run's state as a coloured word with a sign."""
     st.badge(f"{STATE_ICONS.get(state, '?')} {state}", color=STATE_COLOURS.get(state, "gray"))  # type: ignore[arg-type]
+
+
+def pick_unit(run: Run, table: str, label: str) -> int:
+    """Show a slider of the units at which a table was recorded, the last one chosen; its state is in the URL."""
+    units = reader.units(run, table)
+    if len(units) < 2:
+        return units[-1] if units else 0
+    return int(st.select_slider(label, units, value=units[-1], key=f"at_{table}", bind="query-params"))
 
 
 def stop_button(context: Context, name: str, *, key: str = "stop") -> None:

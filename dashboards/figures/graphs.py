@@ -71,6 +71,78 @@ def response_graph(
     return figure
 
 
+def dag(names: Sequence[str], probability: FloatArray, *, mode: Mode = "light") -> go.Figure:
+    """Draw who sees whose action: one node per agent, arrows from parents to children.
+
+    Args:
+        names: [n] names of agents.
+        probability: [n, n] probability of the edge from row to column; wider and darker arrows are likelier.
+        mode: Light or dark.
+    """
+    n = len(names)
+    x, y = _layered(probability)
+    shades = SHADES[mode]
+    figure = go.Figure()
+    for parent in range(n):
+        for child in range(n):
+            p = float(probability[parent, child])
+            if parent == child or p < 0.02:
+                continue
+            figure.add_annotation(
+                ax=x[parent],
+                ay=y[parent],
+                x=x[child],
+                y=y[child],
+                axref="x",
+                ayref="y",
+                xref="x",
+                yref="y",
+                text="",
+                showarrow=True,
+                arrowhead=2,
+                arrowsize=1.0,
+                arrowwidth=1.0 + 2.5 * p,
+                arrowcolor=transparent(shades.accent, 0.15 + 0.85 * p),
+                standoff=22,
+                startstandoff=20,
+            )
+    seen = probability.sum(axis=0) - np.diag(probability)
+    figure.add_scatter(
+        x=x,
+        y=y,
+        mode="markers+text",
+        text=list(names),
+        textposition="middle center",
+        textfont={"color": shades.text, "size": 13},
+        marker={"size": 38, "color": shades.panel, "line": {"width": 2, "color": shades.accent}},
+        customdata=seen,
+        hovertemplate="%{text}: sees %{customdata:.3~g} actions in expectation<extra></extra>",
+        cliponaxis=False,
+    )
+    hidden = {"visible": False}
+    figure.update_layout(
+        layout(
+            mode,
+            height=420,
+            xaxis={**hidden, "range": [x.min() - 0.4, x.max() + 0.4]},
+            yaxis={**hidden, "range": [y.min() - 0.4, y.max() + 0.4], "scaleanchor": "x"},
+            showlegend=False,
+        )
+    )
+    return figure
+
+
+def _layered(probability: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return places on a circle, the agents that see least first, so that arrows mostly run clockwise."""
+    n = len(probability)
+    order = np.argsort(probability.sum(axis=0) - probability.sum(axis=1), kind="stable")
+    angle = np.empty(n)
+    angle[order] = np.pi / 2 - 2 * np.pi * np.arange(n) / max(1, n)
+    if n == 2:
+        angle[order] = [np.pi, 0.0]
+    return np.cos(angle), np.sin(angle)
+
+
 def network(
     positions: FloatArray,
     links: IntArray,

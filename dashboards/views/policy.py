@@ -10,6 +10,7 @@ import streamlit as st
 from equilibria.dashboards import reader
 from equilibria.dashboards.figures import bars, matrix
 from equilibria.dashboards.page import Context, Page
+from equilibria.dashboards.views.team_policies import is_team_policy, show_team
 from equilibria.dashboards.widgets import show_figure, show_table
 from equilibria.sim.store import Run
 
@@ -34,6 +35,9 @@ def render(context: Context) -> None:
     """Draw the page."""
     run = context.choose_run()
     if run is None:
+        return
+    if is_team_policy(run):
+        show_team(context, run)
         return
     columns = set(reader.columns(run, TABLE))
     units = reader.units(run, TABLE)

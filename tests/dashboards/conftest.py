@@ -44,7 +44,28 @@ sweep:
   grid: {"game.params.initial_wealth": [1, 2], "game.params.agents": [20, 40]}
   seeds: {start: 0, count: 2}
 """
-SHIPPED = ("cfr_kuhn", "vad_cfr_kuhn", "mmd_kuhn", "schelling", "contagion", "wealth_grid", "fxp_team_rps")
+TEAM = b"""
+version: 1
+name: team
+game: {use: coordination_game, params: {agents: 3, start: published}}
+agents: [{role: all, use: bn_policy_gradient, params: {dag: line, start: normal, starts: 2}}]
+metrics: [{use: solver_numbers, every: 10}]
+tables: [{name: policy, every: 20}, {name: dag, every: 10}]
+run: {budget: 40, seed: 1}
+sweep:
+  grid: {"agents.0.params.dag": [empty, full]}
+  seeds: {start: 0, count: 3}
+"""
+LEARNER = b"""
+version: 1
+name: learner
+game: {use: coordination_world}
+agents: [{role: all, use: mappo, params: {worlds: 8, steps: 25, certificate_updates: 2, certificate_episodes: 16}}]
+metrics: [{use: mean_return}, {use: evaluation_return, params: {episodes: 8}, every: 2}, {use: learning_numbers, params: {names: [entropy]}}]
+run: {budget: 4, seed: 1}
+"""
+SHIPPED = ("cfr_kuhn", "vad_cfr_kuhn", "mmd_kuhn", "schelling", "contagion", "wealth_grid", "fxp_team_rps",
+    "first_price", "rochet_net", "rtb_market", "bn_climbing")  # fmt: skip
 
 
 def run_text(text: bytes, path: Path) -> Path:
@@ -70,7 +91,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_text(PSRO, root / "psro")
     run_text(CYCLE, root / "cycle")
     run_text(WEALTH, root / "wealth")
+    run_text(TEAM, root / "team")
+    run_text(LEARNER, root / "learner")
     start_sweep(plan_from_bytes(WEALTH, "test"), root / "sweep", executor="serial")
+    start_sweep(plan_from_bytes(TEAM, "test"), root / "team_sweep", executor="serial")
     return root
 
 

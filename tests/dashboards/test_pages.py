@@ -37,6 +37,17 @@ CASES = [
     ("population", {"run": "schelling"}, 5),
     ("population", {"run": "contagion"}, 5),
     ("tournament", {"run": "tournament"}, 2),
+    ("auctions", {"run": "first_price", "at_bids": "200"}, 3),
+    ("auctions", {"run": "rochet_net"}, 4),
+    ("bidding", {"run": "rtb_market", "state": "25% of the budget, 50% of the time left"}, 7),
+    ("cooperative", {"run": "team"}, 5),
+    ("cooperative", {"game": "coordination_world", "run": "learner"}, 3),
+    ("dag", {"run": "bn_climbing", "at_dag": "50"}, 4),
+    ("policy", {"run": "team"}, 2),
+    ("gains", {"run": "psro"}, 2),
+    ("gains", {"run": "learner"}, 1),
+    ("gains", {"run": "rtb_market"}, 1),
+    ("gains", {"run": "team_sweep"}, 1),
 ]
 
 
@@ -59,6 +70,11 @@ def charts(at: AppTest) -> list[dict[str, Any]]:
     return [json.loads(element.proto.spec) for element in at.get("plotly_chart")]
 
 
+def exports(at: AppTest) -> list[Any]:
+    """Return the CSV buttons."""
+    return [b for b in at.get("download_button") if b.proto.label.startswith("CSV")]
+
+
 def numbers(values: Any) -> np.ndarray[Any, Any]:
     if isinstance(values, dict):
         return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
@@ -79,6 +95,7 @@ def test_a_page_shows_a_real_run_without_an_error(runs: Path, name: str, query: 
         assert [e.value for e in at.error] == []
     assert len(charts(at)) >= count
     assert at.title[0].value
+    assert len(exports(at)) == len(charts(at)) + len(at.dataframe), "every figure and every table has its CSV"
 
 
 @pytest.mark.parametrize("name", [case[0] for case in CASES[:1]] + ["run", "sweep", "compare", "convergence", "policy"])
