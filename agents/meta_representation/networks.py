@@ -9,7 +9,7 @@ that row with the place of j relative to i, so a linear layer on o_ij splits int
 
 which costs one multiplication per agent instead of one per pair.  Second layers are linear and attention
 weights sum to one, so they are applied after pooling.  Both are identities: the numbers are those of the
-networks written pair by pair (``test_networks`` compares them), at a thirtieth of the cost.
+networks written pair by pair.
 
 Source: Zhang, Shen, Han, Shen (2021), arXiv 2108.12988, and its code.
 """
@@ -19,12 +19,11 @@ from __future__ import annotations
 import math
 
 from equilibria.agents.learning.torch_import import torch
+from equilibria.agents.meta_representation.attention import Pairs, attention, pool
 from equilibria.sim.errors import InvalidValue
 
 HIDDEN, KEY, EMBEDDING = 32, 16, 64
 """Units of hidden layers, of a key, of an attended embedding."""
-SCALE = 8.0
-"""Scores are divided by the root of 64, as published."""
 
 
 def _xavier(module: torch.nn.Module, generator: torch.Generator) -> None:
@@ -50,34 +49,6 @@ def check_rows(rows: torch.Tensor, width: int) -> None:
         raise InvalidValue("agents attend to others: at least 2 agents are needed, got 1")
 
 
-class Pairs(torch.nn.Module):
-    """First layer on o_ij for all pairs: ReLU(W o_ij + b), [M, N, N, units]; entries i = j mean nothing."""
-
-    def __init__(self, width: int, units: int = HIDDEN) -> None:
-        super().__init__()
-        self.layer = torch.nn.Linear(width, units)
-
-    def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return hidden units of rows [M, N, F]."""
-        place = rows[..., 2:4]
-        seen = torch.cat([place, rows[..., :2], rows[..., 4:]], dim=-1)
-        others = self.layer(seen)
-        mine = place @ self.layer.weight[:, :2].T
-        return torch.relu(others.unsqueeze(1) - mine.unsqueeze(2))
-
-
-def pool(weights: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
-    """Return sum_j weights_ij hidden_ij: [M, N, K, units] of weights [M, N, K, N] and hidden [M, N, N, units]."""
-    return weights @ hidden
-
-
-def simplex(scores: torch.Tensor) -> torch.Tensor:
-    """Return attention [M, N, ..., N] over the others: softmax of scores with nothing on oneself."""
-    n = scores.shape[1]
-    own = torch.eye(n, dtype=torch.bool).view(1, n, *([1] * (scores.dim() - 3)), n)
-    return torch.softmax(scores.masked_fill(own, -1e30), dim=-1)
-
-
 class RelationNet(torch.nn.Module):
     """Game-specific selector: which others an agent attends to, one pattern per latent.
 
@@ -94,7 +65,7 @@ class RelationNet(torch.nn.Module):
         self.width, self.latents = width, latents
         self.key_in = torch.nn.Linear(width, HIDDEN)
         self.key_out = torch.nn.Linear(HIDDEN, KEY * latents)
-        self.query_in = Pairs(width)
+        self.query_in = Pairs(width, HIDDEN)
         self.query_out = torch.nn.Linear(HIDDEN, KEY * latents)
         _xavier(self, generator)
 
@@ -111,7 +82,7 @@ class RelationNet(torch.nn.Module):
         else:
             # soft latents mix keys and queries, so the square of z appears where z is not one-hot
             u = torch.einsum("mnhgd,mnh,mng->mnd", self._crossed(rows), z, z)
-        return simplex((self.query_in(rows) @ u.unsqueeze(-1)).squeeze(-1) / SCALE)
+        return attention(self.query_in(rows), u.unsqueeze(2)).squeeze(2)
 
     def heads(self, rows: torch.Tensor) -> torch.Tensor:
         """Return the patterns of all latents, [M, N, H, N]."""
@@ -119,7 +90,7 @@ class RelationNet(torch.nn.Module):
         weight, bias = self._products()
         hidden = torch.relu(self.key_in(rows))
         u = (hidden @ weight.reshape(-1, HIDDEN).T).view(*rows.shape[:2], self.latents, HIDDEN) + bias
-        return simplex(u @ self.query_in(rows).transpose(-1, -2) / SCALE)
+        return attention(self.query_in(rows), u)
 
     def _products(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return W_query,h^T W_key,h [H, 32, 32] and W_query,h^T b_key,h [H, 32].
@@ -166,7 +137,7 @@ class PolicyNet(torch.nn.Module):
     def __init__(self, width: int, actions: int, *, embed_self: bool, generator: torch.Generator) -> None:
         super().__init__()
         self.width, self.actions = width, actions
-        self.value_in = Pairs(width)
+        self.value_in = Pairs(width, HIDDEN)
         self.value_out = torch.nn.Linear(HIDDEN, EMBEDDING)
         self.own = torch.nn.Linear(width, HIDDEN) if embed_self else None
         self.head_in = torch.nn.Linear(EMBEDDING + (HIDDEN if embed_self else 0), HIDDEN)
@@ -177,7 +148,7 @@ class PolicyNet(torch.nn.Module):
 
     def embed(self, rows: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
         """Return e [M, N, 64] of relations g [M, N, N]."""
-        return self.value_out(pool(g.unsqueeze(2), self.value_in(rows)).squeeze(2))  # type: ignore[no-any-return]
+        return self.value_out(pool(self.value_in(rows), g.unsqueeze(2)).squeeze(2))  # type: ignore[no-any-return]
 
     def forward(self, rows: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
         """Return logits [M, N, A] of rows [M, N, F] under relations g [M, N, N]."""
@@ -188,7 +159,7 @@ class PolicyNet(torch.nn.Module):
         check_rows(rows, self.width)
         if g.shape[:2] != rows.shape[:2] or g.shape[3] != rows.shape[1]:
             raise InvalidValue(f"relations {tuple(g.shape)} do not fit rows {tuple(rows.shape)}")
-        e = self.value_out(pool(g, self.value_in(rows)))
+        e = self.value_out(pool(self.value_in(rows), g))
         if self.own is not None:
             mine = torch.relu(self.own(rows)).unsqueeze(2)
             e = torch.cat([e, mine.expand(-1, -1, g.shape[2], -1)], dim=-1)
@@ -212,7 +183,7 @@ class CriticNet(torch.nn.Module):
         self.key = torch.nn.Sequential(torch.nn.Linear(width, 16), torch.nn.ReLU(), torch.nn.Linear(16, 32))
         self.query_in = Pairs(width, 16)
         self.query_out = torch.nn.Linear(16, 32)
-        self.value_in = Pairs(width)
+        self.value_in = Pairs(width, HIDDEN)
         self.value_out = torch.nn.Linear(HIDDEN, EMBEDDING)
         self.self_in = torch.nn.Linear(width, HIDDEN)
         self.message = torch.nn.Sequential(
@@ -228,8 +199,8 @@ class CriticNet(torch.nn.Module):
         """Return values [M, N]."""
         check_rows(rows, self.width)
         u = self.key(rows) @ self.query_out.weight
-        attention = simplex((self.query_in(rows) @ u.unsqueeze(-1)).squeeze(-1) / SCALE)
-        e = self.value_out(pool(attention.unsqueeze(2), self.value_in(rows)).squeeze(2))
+        weights = attention(self.query_in(rows), u.unsqueeze(2))
+        e = self.value_out(pool(self.value_in(rows), weights).squeeze(2))
         e = torch.cat([e, torch.relu(self.self_in(rows))], dim=-1)
         c = self.message(e)
         return self.out(torch.cat([c + g @ c, self.own(e)], dim=-1)).squeeze(-1)  # type: ignore[no-any-return]

@@ -8,9 +8,10 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from equilibria.agents.meta_representation.attention import SCALE, Pairs, attention, pool
 from equilibria.agents.meta_representation.information import draw, information, one_hot, straight_through
 from equilibria.agents.meta_representation.model import Model
-from equilibria.agents.meta_representation.networks import SCALE, Pairs, RelationNet
+from equilibria.agents.meta_representation.networks import RelationNet
 from equilibria.games.vector.particles import ResourceOccupation, own_rows
 from equilibria.sim.errors import InvalidValue
 from equilibria.sim.seeds import SeedTree
@@ -67,6 +68,33 @@ def test_fast_forms_equal_the_networks_written_pair_by_pair(agents: int, embed_s
             e = torch.cat([e, torch.relu(net.policy.own(rows[:, i]))], dim=-1)
         plain = net.policy.head_out(torch.relu(net.policy.head_in(e)))
         torch.testing.assert_close(logits[:, i], plain, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("heads", [1, 3])
+def test_compiled_gradients_equal_those_of_the_written_out_form(heads: int) -> None:
+    generator = torch.Generator().manual_seed(4)
+    m, n, width = 3, 5, 8
+
+    def leaf(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=generator, requires_grad=True)
+
+    leaves = a, c, u, v, w = (
+        leaf(m, n, width),
+        leaf(m, n, width),
+        leaf(m, n, heads, width),
+        leaf(m, n, 4),
+        leaf(m, n, 4),
+    )
+    weight = torch.randn((m, n, heads, 4), generator=generator)
+    fast = pool((v, w), attention((a, c), u))
+    scores = torch.relu(a.unsqueeze(1) - c.unsqueeze(2)) @ u.transpose(2, 3) / SCALE  # [M, N, N, K]
+    scores = scores.transpose(2, 3).masked_fill(torch.eye(n, dtype=torch.bool).view(1, n, 1, n), -math.inf)
+    slow = torch.softmax(scores, dim=-1) @ torch.relu(v.unsqueeze(1) - w.unsqueeze(2))
+    torch.testing.assert_close(fast, slow, atol=1e-6, rtol=1e-5)
+    found = torch.autograd.grad((fast * weight).sum(), leaves)
+    expected = torch.autograd.grad((slow * weight).sum(), leaves)
+    for x, y in zip(found, expected, strict=True):
+        torch.testing.assert_close(x, y, atol=1e-5, rtol=1e-4)
 
 
 def test_pair_rows_are_what_the_world_shows() -> None:
