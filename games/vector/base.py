@@ -162,6 +162,9 @@ class VectorWorld:
         """Return [B] whether the last step cut an episode that would have gone on."""
         return state.ended if self.end == "truncated" else np.zeros_like(state.ended)
 
+    def resume(self, state: WorldState) -> None:
+        """Rebuild what arrays cannot hold after ``load_worlds``; compiled worlds have nothing of the kind."""
+
     def names(self) -> tuple[str, ...]:
         """Return the names of all agents, roles in order: ``role_i``, or ``role`` for a role of one."""
         return tuple(

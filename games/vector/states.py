@@ -36,4 +36,5 @@ def load_worlds(world: VectorWorld, saved: State) -> WorldState:
             shape = "is missing" if found is None else f"has shape {found.shape}"
             raise InvalidValue(f"{world.name}: array {name!r} of the saved worlds {shape}, expected {target.shape}")
         np.copyto(target, found)
+    world.resume(state)
     return state
