@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import math
 from typing import Any
 
@@ -11,6 +13,7 @@ import torch
 from scipy.stats import chisquare
 
 from equilibria.agents.bayesian_network.dag import dag_matrix, subteams
+from equilibria.agents.bayesian_network.deep.deviation import Deviation
 from equilibria.agents.bayesian_network.deep.exact import coordination_ratio, exact_return, joint_table
 from equilibria.agents.bayesian_network.deep.learner import BNMAPPO
 from equilibria.agents.bayesian_network.deep.policy import BNJointPolicy
@@ -401,3 +404,48 @@ def test_noise_free_return_matches_sampled_episodes() -> None:
     sampled = (first @ (solved - game.rewards[:, 0])) / 0.95
     error = total.std() / math.sqrt(batch) + 0.95**steps * 60
     assert float(total.mean()) == pytest.approx(float(sampled), abs=4 * error)
+
+
+@pytest.mark.parametrize("name", ["dag", "deep.settings"])
+def test_examples_in_docstrings_hold(name: str) -> None:
+    result = doctest.testmod(importlib.import_module(f"equilibria.agents.bayesian_network.{name}"))
+    assert result.attempted >= 2 and result.failed == 0
+
+
+# trained certificates
+
+
+def test_a_deviation_trains_one_agents_heads_and_nothing_else() -> None:
+    base = policy_of({"dag": "full"})
+    deviation = Deviation(base, 1)
+    batch, _ = batch_of(base, 50)
+    found = deviation.evaluate(batch)
+    (found.log_prob.sum() + found.entropy.sum()).backward()
+    for name, parameter in deviation.inner.named_parameters():
+        if name.startswith(("own.", "social.")):
+            assert parameter.grad is not None
+            touched = parameter.grad.abs().flatten(1).sum(dim=1) > 0
+            assert touched.tolist() == [False, True, False], name
+        else:
+            assert parameter.grad is None, name
+
+
+def test_certificate_finds_what_a_listener_gains_by_listening() -> None:
+    """Agent 1 ignores its parent at first; listening, in sight of agent 0's action, is worth about a half."""
+    solver = learner(
+        WhisperWorld(), budget=1, worlds=64, steps=8, epochs=4, minibatches=1, actor_lr=1e-2, hidden=16, dag="full",
+        parent_input="actions", certificate_updates=25, certificate_episodes=400,
+    )  # fmt: skip
+    with torch.no_grad():  # agent 0 names its bit
+        solver.actor.own.weight[0].zero_()
+        probe = solver.actor.trunk(torch.tensor([[[0.0], [0.0]], [[1.0], [0.0]]]))[0][:, 0]
+        solver.actor.own.weight[0, 1] = 40 * (probe[1] - probe[0]) / (probe[1] - probe[0]).square().sum()
+        solver.actor.own.bias[0, 1] = -20 - 40 * float(
+            (probe[0] @ (probe[1] - probe[0])) / (probe[1] - probe[0]).square().sum()
+        )
+    found = solver.certificate()
+    assert found.kind == "lower bound"
+    assert found.value == pytest.approx(0.5, abs=0.1)
+    assert found.low > 0.3
+    gains = found.details["gains"]
+    assert isinstance(gains, dict) and len(gains) == 2

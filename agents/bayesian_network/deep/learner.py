@@ -73,7 +73,7 @@ class BNMAPPO(Learner):
 
     def extra_numbers(self) -> Mapping[str, float]:
         """Return the density of the graphs, and the target it is driven to."""
-        numbers = {"dag_density": self.edge_probabilities().sum() / max(1, self._pairs())}
+        numbers = {"dag_density": float(self.edge_probabilities().sum()) / max(1, self._pairs())}
         if self.settings.sparsity is not None:
             numbers["dag_density_target"] = self.settings.sparsity.target(self.progress)
         return numbers
