@@ -38,7 +38,7 @@ def rows(*, quick: bool = False) -> Iterator[Row]:
     )
     for case, make, sizes in worlds:
         product = Learner(make(), PPOSettings(**sizes, **SIZES), seeds=SeedTree(1))
-        graphs = ("full",) if quick else ("empty", "full", "learned")
+        graphs: tuple[Any, ...] = ("full",) if quick else ("empty", "full", "learned")
         learners = {
             dag: BNMAPPO(make(), BNMAPPOSettings(**sizes, **SIZES, dag=dag), seeds=SeedTree(1)) for dag in graphs
         }
