@@ -6,14 +6,18 @@ that grows with its advantage.  The stationary distribution of this chain ranks 
 * Infinite selection (``alpha=None``): moves to better profiles happen at rate 1, ties at rate 1/2, moves
   to worse ones at rate eps -> 0.  The limit is computed exactly, with no eps chosen: the sink
   components of the better-or-equal graph carry all mass; between several of them mass is shared by
-  the chain of single mistakes; where even that is not irreducible (three or more players), leading
-  orders in eps are carried through the state reduction (``markov.gth_orders``).
+  the chain of single mistakes; where even that is not irreducible (three or more players), closed
+  classes are contracted order by order in eps (``selection_limit``).
 * Finite ``alpha`` and population size m: rate (1 - e^-a) / (1 - e^-ma) with a = alpha * advantage,
   1/m for ties, kept as logarithms because it falls below 1e-300 at once.
 
-Reference: Omidshafiei et al. (2019), alpha-Rank, Scientific Reports 9:9937; the state reduction is
-Grassmann, Taksar and Heyman (1985).  Cost: E = N * sum_p (k_p - 1) edges for N profiles; sparse sweeps
-O(E) each, dense reduction O(N^3) for chains or classes of at most ``DENSE_LIMIT`` states.
+Every game gets an answer.  Chains and classes of up to 400 states are reduced directly (Grassmann, Taksar
+and Heyman 1985); larger ones are swept, and where sweeps stall, solved by iterated aggregation on
+logarithms (``markov_sparse``); potential games have a closed form at finite ``alpha``.  ``AlphaRank.residual`` says how far an iteration was from its fixed point:
+1e-12 or less, unless the rates themselves span more than exp(1e4).
+
+Reference: Omidshafiei et al. (2019), alpha-Rank, Scientific Reports 9:9937.
+Cost: E = N * sum_p (k_p - 1) edges for N profiles, 70 bytes each at most; O(E) per sweep.
 """
 
 from __future__ import annotations
@@ -26,15 +30,18 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from equilibria.games.analysis import markov
+from equilibria.games.analysis import markov, markov_sparse
 from equilibria.games.analysis.checks import payoff_tensors, square_matrix
-from equilibria.sim.errors import GameTooLarge, InvalidValue, NotConverged
+from equilibria.games.analysis.selection_limit import closed_classes, limit_by_orders, members_of
+from equilibria.sim.errors import InvalidValue
 from equilibria.sim.jit import kernel
 from equilibria.sim.types import BoolArray, FloatArray, Int32Array, IntArray
 
-DENSE_LIMIT = 3000
 TIE = 1e-14
 _SMALL = 400  # classes up to this size are reduced directly: faster than sweeping
+_SWEEPS = 60  # plain sweeps before aggregation
+_EXACT = 1e-10  # error of log probabilities that the closed form for potential games may have
+_HUGE = 1e290  # advantages are cut here, so that logarithms of rates stay finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +53,15 @@ class AlphaRank:
         marginals: One distribution [k_p] per player.
         method: ``"limit"`` (alpha to infinity) or ``"finite alpha"``.
         sinks: Number of sink components of the better-or-equal graph (0 for finite alpha).
+        residual: Largest relative change of a probability in the last round of an iteration, 0 where the chain
+            was reduced directly; above 1e-9 the answer is the best iterate, not a solution to rounding.
     """
 
     distribution: FloatArray
     marginals: tuple[FloatArray, ...]
     method: str
     sinks: int
+    residual: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +87,6 @@ def alpha_rank(
     Raises:
         InvalidValue: If an argument is out of range or the tensors do not fit together.
         NumericalError: If a payoff is not finite.
-        GameTooLarge: If a chain that needs dense reduction has more than 3000 profiles.
 
     Example:
         >>> alpha_rank([[[2, 0], [0, 1]], [[1, 0], [0, 2]]]).distribution.tolist()  # battle of the sexes
@@ -102,7 +111,7 @@ def alpha_rank_single(
         tie: As in ``alpha_rank``.
 
     Raises:
-        InvalidValue, NumericalError, GameTooLarge: As in ``alpha_rank``.
+        InvalidValue, NumericalError: As in ``alpha_rank``.
     """
     _check(alpha, population, tie)
     a = square_matrix(payoffs)
@@ -127,16 +136,27 @@ def _check(alpha: float | None, population: int, tie: float) -> None:
 
 
 def _rank(edges: _Edges, shape: tuple[int, ...], alpha: float | None, population: int, tie: float) -> AlphaRank:
+    watch = _Watch()
     if len(edges.pointer) == 2:
         flat, sinks = np.ones(1), 1
     elif alpha is None:
-        flat, sinks = _limit(edges, tie)
+        flat, sinks = _limit(edges, tie, watch)
     else:
-        flat, sinks = _finite(edges, alpha, population), 0
+        flat, sinks = _finite(edges, alpha, population, watch), 0
     joint = flat.reshape(shape)
     axes = range(len(shape))
     marginals = tuple(joint.sum(axis=tuple(q for q in axes if q != p)) for p in axes)
-    return AlphaRank(joint, marginals, "limit" if alpha is None else "finite alpha", sinks)
+    return AlphaRank(joint, marginals, "limit" if alpha is None else "finite alpha", sinks, watch.residual)
+
+
+@dataclass(slots=True)
+class _Watch:
+    """The largest residual of the iterations behind one answer."""
+
+    residual: float = 0.0
+
+    def saw(self, residual: float) -> None:
+        self.residual = max(self.residual, residual)
 
 
 @kernel
@@ -165,7 +185,7 @@ def _deviations(payoffs: FloatArray, shape: IntArray) -> tuple[IntArray, Int32Ar
     return pointer, target, advantage
 
 
-def _limit(edges: _Edges, tie: float) -> tuple[FloatArray, int]:
+def _limit(edges: _Edges, tie: float, watch: _Watch) -> tuple[FloatArray, int]:
     """Return the exact limit distribution [N] and the number of sink components."""
     n = len(edges.pointer) - 1
     keep = edges.advantage >= -tie
@@ -173,20 +193,19 @@ def _limit(edges: _Edges, tie: float) -> tuple[FloatArray, int]:
     improving = csr_array((rate, edges.target[keep], _ranges(edges.pointer, keep)), shape=(n, n))
     del rate
     count, label = connected_components(improving, connection="strong")
-    sinks = _sinks(improving, label, count)
-    classes = [np.flatnonzero(label == c) for c in sinks]
-    inside = [_stationary(improving, members) for members in classes]
+    classes = members_of(label, closed_classes(improving, label, count), count)
+    inside = [_stationary(improving, members, watch) for members in classes]
     share = np.ones(1)
     if len(classes) > 1:
         chain = _mistakes(edges, improving, label, classes, inside, keep)
         pieces, piece = connected_components(chain, connection="strong")
-        closed = _sinks(chain, piece, pieces)
+        closed = members_of(piece, closed_classes(chain, piece, pieces), pieces)
         if len(closed) > 1:
-            return _by_orders(edges, tie), len(classes)
+            del chain, improving
+            return _by_orders(edges, tie, watch), len(classes)
         # sinks outside the one closed class of single mistakes are left for ever: no mass in the limit
-        members = np.flatnonzero(piece == closed[0])
         mass = np.zeros(chain.shape[0])
-        mass[members] = _stationary(chain, members)
+        mass[closed[0]] = _stationary(chain, closed[0], watch)
         share = mass[: len(classes)]
     flat = np.zeros(n)
     for weight, members, x in zip(share, classes, inside, strict=True):
@@ -201,50 +220,40 @@ def _ranges(pointer: IntArray, keep: BoolArray) -> Int32Array:
     return before[pointer]
 
 
-def _sinks(graph: csr_array, label: Int32Array, count: int) -> IntArray:
-    """Return the labels of components that no edge leaves."""
-    source = np.repeat(np.arange(graph.shape[0], dtype=np.int32), np.diff(graph.indptr))
-    leaves = label[source] != label[graph.indices]
-    open_ = np.zeros(count, bool)
-    open_[label[source[leaves]]] = True
-    return np.flatnonzero(~open_)
-
-
-def _stationary(graph: csr_array, members: IntArray) -> FloatArray:
+def _stationary(graph: csr_array, members: IntArray, watch: _Watch) -> FloatArray:
     """Return the stationary distribution of one closed class."""
     size = len(members)
     if size == 1:
         return np.ones(1)
     block = graph[members][:, members]
-    if size <= _SMALL:
-        return np.asarray(markov.gth(block.toarray()))
-    return _sweep(block)
+    return np.asarray(markov.gth(block.toarray())) if size <= _SMALL else _sweep(block, watch)
 
 
-def _sweep(block: csr_array) -> FloatArray:
-    """Solve a large irreducible chain by sweeps, by dense reduction when they stall."""
+def _sweep(block: csr_array, watch: _Watch) -> FloatArray:
+    """Solve a large irreducible chain by sweeps, by aggregation when they stall."""
     size = block.shape[0]
-    incoming = block.tocsc()
+    columns = block.tocsc()
     out = np.asarray(block.sum(axis=1)).ravel()
-    x, change, sweeps = markov.gauss_seidel(
+    x, change, _ = markov.gauss_seidel(
         np.full(size, 1.0 / size),
-        incoming.indptr.astype(np.int64),
-        incoming.indices.astype(np.int32),
-        incoming.data,
+        columns.indptr.astype(np.int64),
+        columns.indices.astype(np.int32),
+        columns.data,
         out,
-        2000,
+        _SWEEPS,
         1e-13,
     )
     # a small last change is no proof of convergence in a slow chain: the balance has to hold, too
     imbalance = float(np.abs(x @ block - x * out).sum() / (x * out).sum())
     if change <= 1e-10 and imbalance <= 1e-11:
+        watch.saw(change)
         return np.asarray(x)
-    if size <= DENSE_LIMIT:
-        return np.asarray(markov.gth(block.toarray()))
-    raise NotConverged(
-        f"a class of {size} profiles still changed by {change:.2g} after {sweeps} sweeps and is too large for dense "
-        f"reduction ({DENSE_LIMIT}); merge duplicate strategies or remove dominated ones"
+    chain = markov_sparse.Incoming(
+        columns.indptr.astype(np.int64), columns.indices.astype(np.int32), np.log(columns.data), np.log(out)
     )
+    logs, residual = markov_sparse.solve(chain)
+    watch.saw(residual)
+    return np.asarray(np.exp(logs))
 
 
 def _mistakes(
@@ -286,40 +295,56 @@ def _mistakes(
     return csr_array(triple, shape=(size, size))
 
 
-def _by_orders(edges: _Edges, tie: float) -> FloatArray:
-    """Return the limit by leading orders in eps; for chains in which single mistakes do not connect all sinks."""
+def _by_orders(edges: _Edges, tie: float, watch: _Watch) -> FloatArray:
+    """Return the limit by contraction; for chains in which single mistakes do not connect all sinks."""
     n = len(edges.pointer) - 1
-    _check_dense(n, "the limit of this game needs several simultaneous mistakes")
-    coefficients, orders = np.zeros((n, n)), np.full((n, n), markov.NEVER, np.int32)
-    source = np.repeat(np.arange(n), np.diff(edges.pointer))
-    tied = np.abs(edges.advantage) <= tie
-    coefficients[source, edges.target] = np.where(tied, 0.5, 1.0)
-    orders[source, edges.target] = edges.advantage < -tie
-    x, order = markov.gth_orders(coefficients, orders)
-    flat = np.where(order == order.min(), x, 0.0)
+    source = np.repeat(np.arange(n, dtype=np.int32), np.diff(edges.pointer))
+    rate = np.where(np.abs(edges.advantage) <= tie, 0.5, 1.0)
+    order = (edges.advantage < -tie).astype(np.int32)
+    return limit_by_orders(n, source, edges.target, order, rate, lambda graph, m: _stationary(graph, m, watch))
+
+
+def _finite(edges: _Edges, alpha: float, population: int, watch: _Watch) -> FloatArray:
+    """Return the stationary distribution [N] at finite selection intensity."""
+    n = len(edges.pointer) - 1
+    potential, off = _potential(edges.pointer, edges.target, edges.advantage)
+    intensity = alpha * (population - 1)
+    if intensity * max(off, float(np.abs(potential).max()) * 1e-16) <= _EXACT:
+        # rates to and fro differ by exp(intensity * advantage): with a potential the chain is reversible
+        flat = np.exp(intensity * (potential - potential.max()))
+        watch.saw(intensity * off)
+        return np.asarray(flat / flat.sum())
+    with np.errstate(over="ignore"):
+        scaled = np.clip(alpha * edges.advantage, -_HUGE / population, _HUGE / population)
+    log_rate = _log_fixation(scaled, population)
+    del scaled
+    if n <= _SMALL and log_rate.min() > -100.0:
+        return np.asarray(
+            markov.gth(csr_array((np.exp(log_rate), edges.target, edges.pointer), shape=(n, n)).toarray())
+        )
+    source = np.repeat(np.arange(n, dtype=np.int32), np.diff(edges.pointer))
+    logs, residual = markov_sparse.solve(markov_sparse.incoming(n, source, edges.target, log_rate))
+    watch.saw(residual)
+    flat = np.exp(logs)
     return np.asarray(flat / flat.sum())
 
 
-def _check_dense(n: int, why: str) -> None:
-    if n > DENSE_LIMIT:
-        raise GameTooLarge(
-            f"{why}: dense reduction takes at most {DENSE_LIMIT} profiles, got {n}; merge duplicate strategies or "
-            "drop strategies without mass"
-        )
-
-
-def _finite(edges: _Edges, alpha: float, population: int) -> FloatArray:
-    """Return the stationary distribution [N] at finite selection intensity."""
-    n = len(edges.pointer) - 1
-    log_rate = _log_fixation(alpha * edges.advantage, population)
-    source = np.repeat(np.arange(n), np.diff(edges.pointer))
-    if log_rate.min() > -100.0:
-        block = csr_array((np.exp(log_rate), edges.target, edges.pointer), shape=(n, n))
-        return np.asarray(markov.gth(block.toarray())) if n <= _SMALL else _sweep(block)
-    _check_dense(n, f"fixation probabilities fall to exp({log_rate.min():.3g}) at alpha = {alpha:g}; use alpha=None")
-    logs = np.full((n, n), -np.inf)
-    logs[source, edges.target] = log_rate
-    return np.asarray(np.exp(markov.gth_log(logs)))
+@kernel
+def _potential(pointer: IntArray, target: Int32Array, advantage: FloatArray) -> tuple[FloatArray, float]:
+    """Return the potential [N] along a spanning tree and by how much it misses some advantage."""
+    n = pointer.shape[0] - 1
+    potential = np.zeros(n)
+    for s in range(1, n):
+        # every state but the first can move to one of lower number
+        for e in range(pointer[s], pointer[s + 1]):
+            if target[e] < s:
+                potential[s] = potential[target[e]] - advantage[e]
+                break
+    off = 0.0
+    for s in range(n):
+        for e in range(pointer[s], pointer[s + 1]):
+            off = max(off, abs(potential[target[e]] - potential[s] - advantage[e]))
+    return potential, off
 
 
 def _log_fixation(a: FloatArray, m: int) -> FloatArray:

@@ -92,8 +92,8 @@ def test_sink_method_agrees_with_leading_orders_on_tied_games(shape: tuple[int, 
         payoffs = rng.integers(0, 3, (len(shape), *shape)).astype(float)
         pointer, target, advantage = alpharank._deviations(payoffs.reshape(len(shape), -1), np.array(shape, np.int64))
         edges = alpharank._Edges(pointer, target, advantage)
-        by_sinks, _ = alpharank._limit(edges, 1e-14)
-        np.testing.assert_allclose(by_sinks, alpharank._by_orders(edges, 1e-14), atol=1e-10)
+        by_sinks, _ = alpharank._limit(edges, 1e-14, alpharank._Watch())
+        np.testing.assert_allclose(by_sinks, alpharank._by_orders(edges, 1e-14, alpharank._Watch()), atol=1e-10)
 
 
 def test_leading_orders_match_state_reduction_at_a_small_epsilon() -> None:
