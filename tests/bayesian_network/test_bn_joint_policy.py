@@ -183,9 +183,8 @@ def test_decentralised_copy_equals_the_policy_without_edges() -> None:
     with torch.inference_mode():
         first, second = (p.act(obs, None, {}, generator(5)) for p in (policy, plain))
         busy = policy_of({"dag": "learned", "edge_bias": 60.0}).act(obs, None, {}, generator(5))
-    torch.testing.assert_close(first.log_prob, second.log_prob, atol=1e-6, rtol=0) if torch.equal(
-        first.actions, second.actions
-    ) else pytest.fail("the decentralised copy acts differently")
+    assert torch.equal(first.actions, second.actions)
+    torch.testing.assert_close(first.log_prob, second.log_prob, atol=1e-6, rtol=0)
     assert set(first.extras) == set(busy.extras) == {"dag_edges"}
 
 

@@ -136,16 +136,16 @@ def _straight(hard: torch.Tensor, soft: torch.Tensor) -> torch.Tensor:
     return hard + (soft - soft.detach())
 
 
-def _positions(order: torch.Tensor) -> torch.Tensor:
+def _positions(order: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     """Return [B, k, j] = 1 where agent j stands at position k."""
-    return torch.nn.functional.one_hot(order, order.shape[-1]).to(torch.get_default_dtype())
+    return torch.nn.functional.one_hot(order, order.shape[-1]).to(like.dtype)
 
 
 def _sorted(scores: torch.Tensor, temperature: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Order agents by falling score; relaxed by distances to the sorted scores."""
     ranked, order = scores.sort(dim=-1, descending=True)
     soft = torch.softmax(-(ranked.unsqueeze(2) - scores.unsqueeze(1)).abs() / temperature, dim=-1)
-    return _straight(_positions(order), soft), order
+    return _straight(_positions(order, scores), soft), order
 
 
 def _matched(scores: torch.Tensor, temperature: float, rounds: int = 20) -> tuple[torch.Tensor, torch.Tensor]:
@@ -157,4 +157,4 @@ def _matched(scores: torch.Tensor, temperature: float, rounds: int = 20) -> tupl
     found = np.empty(scores.shape[:2], dtype=np.int64)
     assign(scores.detach().double().numpy(), found)
     order = torch.from_numpy(found)
-    return _straight(_positions(order), log_soft.exp()), order
+    return _straight(_positions(order, scores), log_soft.exp()), order

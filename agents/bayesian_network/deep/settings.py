@@ -113,7 +113,10 @@ class GraphSettings(Settings):
 
 
 class BNMAPPOSettings(GraphSettings, PPOSettings):
-    """PPO with a team value on a Bayesian-network joint policy."""
+    """PPO with a team value on a Bayesian-network joint policy.
+
+    Agents share the layers that read observations and have heads of their own, so ``agent_ids`` does not apply.
+    """
 
     activation: Literal["tanh", "relu"] = Field(default="relu", description="Activation of hidden layers.")
     values: Literal["agent", "team"] = Field(
