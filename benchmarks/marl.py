@@ -20,6 +20,7 @@ from equilibria.games.adapters.pettingzoo import parallel_env
 from equilibria.games.vector.aloha import Aloha
 from equilibria.games.vector.base import VectorWorld
 from equilibria.games.vector.coordination import CoordinationWorld
+from equilibria.games.vector.particles import ResourceOccupation
 from equilibria.games.vector.spread import SimpleSpread
 from equilibria.games.vector.tabular import coordination_game
 
@@ -34,6 +35,7 @@ def rows(*, quick: bool = False) -> Iterator[Row]:
     for case, world, target in (
         ("Aloha, 1024 worlds", Aloha(), 3e6),
         ("coordination game with 5 agents, 1024 worlds", CoordinationWorld(5), 1e7),
+        ("resource occupation, 12 agents, 1024 worlds", ResourceOccupation(12), 2e5 / 12),
     ):
         yield Row(case=case, ours=_rate({"ours": _batch(world)}, rounds, budget)["ours"], unit=UNIT, target=target)
     yield _view(rounds, budget)

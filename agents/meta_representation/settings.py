@@ -13,35 +13,35 @@ class MRASettings(Settings):
     """Multi-modal latent policies for population-varying games, trained on all populations in turn."""
 
     latents: int = Field(default=6, ge=1, le=64, description="Number of latent modes H; 1 is a shared single policy.")
-    worlds: int = Field(default=64, ge=1, le=65_536, description="Parallel worlds per population; one episode each.")
+    worlds: int = Field(default=32, ge=1, le=65_536, description="Parallel worlds per population; one episode each.")
     reward: Literal["team", "individual", "difference"] = Field(
         default="difference",
         description="What agents learn from: the team's sum, their share, or what the team would lose without them.",
     )
     discount: float = Field(default=0.95, ge=0, le=1, description="Discount factor gamma.")
     trace: float = Field(default=0.95, ge=0, le=1, description="Trace lambda of the advantage estimate.")
-    actor_rate: float = Field(default=1e-3, gt=0, description="Learning rate of policy and relation networks.")
-    critic_rate: float = Field(default=1e-3, gt=0, description="Learning rate of the critic.")
+    actor_rate: float = Field(default=1e-2, gt=0, description="Learning rate of policy and relation networks.")
+    critic_rate: float = Field(default=5e-3, gt=0, description="Learning rate of the critic.")
     weight_decay: float = Field(default=0.0, ge=0, description="Weight decay of all optimisers; 3e-4 as published.")
-    epochs: int = Field(default=4, ge=1, le=100, description="Passes over the data of an update.")
-    minibatches: int = Field(default=2, ge=1, le=1000, description="Gradient steps per population and pass.")
+    epochs: int = Field(default=3, ge=1, le=100, description="Passes over the data of an update.")
+    minibatches: int = Field(default=3, ge=1, le=1000, description="Gradient steps per population and pass.")
     clip: float = Field(default=0.2, gt=0, description="Half width of the trusted probability ratios.")
-    entropy_weight: float = Field(default=0.01, ge=0, description="Weight of the entropy bonus.")
+    entropy_weight: float = Field(default=0.003, ge=0, description="Weight of the entropy bonus.")
     max_grad_norm: float = Field(default=0.5, gt=0, description="Largest norm of a gradient.")
     relation_return: bool = Field(
         default=True, description="Whether the return trains the relation network too, not only the information."
     )
     information_steps: int = Field(
-        default=1, ge=0, le=1000, description="Relation updates for mutual information per update; 0 for none."
+        default=2, ge=0, le=1000, description="Relation updates for mutual information per update; 0 for none."
     )
-    information_rate: float = Field(default=1e-3, gt=0, description="Learning rate of those updates.")
+    information_rate: float = Field(default=1e-2, gt=0, description="Learning rate of those updates.")
     information_target: float | None = Field(
-        default=None,
+        default=0.3,
         ge=0,
         description="Level of information in nats at which they pause; none for never.",
     )
     resamples: int = Field(default=5, ge=2, le=1000, description="Latents K behind an information estimate.")
-    information_batch: int = Field(default=256, ge=1, description="Joint samples per population of such an update.")
+    information_batch: int = Field(default=64, ge=1, description="Joint samples per population of such an update.")
     task_rate: float = Field(default=3e-4, gt=0, description="Learning rate of task encoder and predictor.")
     task_steps: int = Field(default=1, ge=0, le=1000, description="Encoder updates per update; 0 for none.")
     embed_self: bool = Field(
