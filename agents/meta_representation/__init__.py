@@ -11,6 +11,7 @@ _PUBLIC: dict[str, str] = {
     "MRA": "solver",
     "MRASettings": "settings",
     "Adapted": "adaptation",
+    "LatentPolicy": "policy",
     "Model": "model",
     "information": "information",
 }

@@ -16,12 +16,14 @@ Learning, arXiv 2108.12988, and its code.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from equilibria.agents.learning.players import FrozenPlayer
 from equilibria.agents.learning.response import bootstrap_interval
 from equilibria.agents.learning.tensors import adam_state, load_adam, load_module, module_state, one_thread
 from equilibria.agents.learning.torch_import import torch
@@ -29,6 +31,7 @@ from equilibria.agents.learning.value_norm import ValueNorm
 from equilibria.agents.meta_representation.adaptation import Adapted, adapt, evaluate
 from equilibria.agents.meta_representation.information import draw
 from equilibria.agents.meta_representation.model import Model, generator_of, play
+from equilibria.agents.meta_representation.policy import LatentPolicy
 from equilibria.agents.meta_representation.settings import MRASettings
 from equilibria.agents.meta_representation.updates import (
     Offsets,
@@ -127,6 +130,27 @@ class MRA:
     def policy(self) -> Model:
         """Return the networks."""
         return self.model
+
+    def player(
+        self, agents: int, *, adapted: bool = False, greedy: bool = False, key: int | None = None
+    ) -> FrozenPlayer:
+        """Return a copy of the team of ``agents`` agents that no longer learns, a player of the learning core.
+
+        Args:
+            agents: N.
+            adapted: With the latents (and relations) after few-shot adaptation.
+            greedy: Choose the likeliest actions.
+            key: Seed of its random numbers, ``None`` for one of the solver's.
+        """
+        team = copy.deepcopy(self.model)
+        log_p = team.latent_log_p(agents)
+        if adapted:
+            found = self.adapt(agents)
+            log_p = found.log_p
+            if found.relation is not None:
+                team.relation.load_state_dict(found.relation)
+        seed = self.seeds.child("player", agents).integer() if key is None else key
+        return FrozenPlayer(LatentPolicy(team, agents, log_p), seed, greedy=greedy, copied=False)
 
     def evaluate(
         self, agents: int, episodes: int | None = None, *, adapted: bool = False, seeds: SeedTree | None = None

@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from equilibria.agents.learning.batches import Batch
+from equilibria.agents.learning.response import trained_best_response
+from equilibria.agents.learning.rollout import evaluate_returns
+from equilibria.agents.learning.settings import PPOSettings
 from equilibria.agents.meta_representation.model import play
+from equilibria.agents.meta_representation.policy import LatentPolicy
 from equilibria.agents.meta_representation.settings import MRASettings
 from equilibria.agents.meta_representation.solver import MRA
 from equilibria.agents.meta_representation.updates import (
@@ -273,6 +278,44 @@ def test_the_certificate_is_a_lower_bound_over_latents() -> None:
     assert found.kind == "lower bound"
     assert 0.0 <= found.low <= found.value <= found.high
     assert set(found.details["returns"]) == {"2", "3", "5"}  # type: ignore[arg-type]
+
+
+def test_a_team_plays_in_the_tools_of_the_learning_core() -> None:
+    made, world = solver(), worlds().world(5)
+    players = {"agent": made.player(5, greedy=True)}
+    returns = evaluate_returns(world, players, episodes=400, key=3)
+    assert returns.shape == (400, 5)
+    own = made.evaluate(5, 400) * world.horizon
+    assert abs(returns[:, 0].mean() - own.mean()) < 4 * own.std() / np.sqrt(200)
+    found = trained_best_response(
+        world,
+        players,
+        (0,),
+        settings=PPOSettings(worlds=4, steps=5, epochs=1),
+        updates=1,
+        episodes=8,
+        seeds=SeedTree(1),
+    )
+    assert found.low <= found.gain <= found.high
+    with pytest.raises(InvalidValue, match=r"play 3 agents with 6 sites"):
+        evaluate_returns(world, {"agent": made.player(3)}, episodes=1, key=0)
+
+
+def test_a_latent_policy_evaluates_what_it_acted() -> None:
+    made = solver()
+    policy = LatentPolicy(made.model, 3, made.model.latent_log_p(3))
+    generator = torch.Generator().manual_seed(0)
+    obs = torch.from_numpy(worlds().world(3).reset(1, 7).observation)
+    context = policy.begin(7, generator)
+    action = policy.act(obs, None, context, generator)
+    assert action.context["latent"] is context["latent"]
+    empty = torch.zeros(7)
+    batch = Batch(
+        obs, empty, None, action.actions, action.log_prob, empty, empty, empty, None, empty, empty, extras=action.extras
+    )
+    found = policy.evaluate(batch)
+    torch.testing.assert_close(found.log_prob, action.log_prob, atol=1e-5, rtol=1e-4)
+    assert found.entropy.requires_grad
 
 
 def test_tables_list_the_latents_of_every_population() -> None:
