@@ -28,11 +28,18 @@ _warned: set[str] = set()
 @overload
 def kernel(function: F) -> F: ...
 @overload
-def kernel(*, parallel: bool = ..., inline: str = ..., forceinline: bool = ...) -> Callable[[F], F]: ...
+def kernel(
+    *, parallel: bool = ..., inline: str = ..., forceinline: bool = ..., division: str = ...
+) -> Callable[[F], F]: ...
 
 
 def kernel(
-    function: F | None = None, *, parallel: bool = False, inline: str = "never", forceinline: bool = False
+    function: F | None = None,
+    *,
+    parallel: bool = False,
+    inline: str = "never",
+    forceinline: bool = False,
+    division: str = "python",
 ) -> F | Callable[[F], F]:
     """Compile a function of arrays and scalars; ``kernel.py_func`` is the plain Python original.
 
@@ -42,10 +49,18 @@ def kernel(
         inline: ``"always"`` inlines the function into its callers at the numba IR level.
         forceinline: Make LLVM inline the function; for helpers with many array arguments, whose
             passing costs more than the work on small inputs.
+        division: ``"numpy"`` makes x / 0 an infinity or not-a-number instead of an error; loops with
+            divisions are vectorised only without that check.
     """
 
     def decorate(f: F) -> F:
-        options: dict[str, Any] = {"nogil": True, "parallel": parallel, "inline": inline, "forceinline": forceinline}
+        options: dict[str, Any] = {
+            "nogil": True,
+            "parallel": parallel,
+            "inline": inline,
+            "forceinline": forceinline,
+            "error_model": division,
+        }
         try:
             dispatcher = numba.njit(cache=True, **options)(f)
             _bind_to_dependencies(dispatcher, f)

@@ -46,17 +46,20 @@ class _TrunkCritic(torch.nn.Module):
         return {} if hidden is None else {"hidden": hidden}
 
     def step(self, obs: torch.Tensor, share: torch.Tensor, context: Context) -> tuple[torch.Tensor, Context]:
-        features, after = self.trunk(self._input(obs, share), context.get("hidden"))
-        return self._output(features), {} if after is None else {"hidden": after}
+        found, after = self.trunk.headed(self.head, self._input(obs, share), context.get("hidden"))
+        return self._output(found), {} if after is None else {"hidden": after}
 
     def evaluate(self, batch: Batch) -> torch.Tensor:
-        features, _ = self.trunk(self._input(batch.obs, batch.share), batch.critic_hidden, batch.begun)
-        return self._output(features)
+        hidden = None if batch.critic_hidden is None else batch.critic_hidden[: batch.chunks]
+        found, _ = self.trunk.headed(self.head, self._input(batch.obs, batch.share), hidden, batch.begun)
+        return self._output(found)
 
     def _input(self, obs: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+        """Return the trunk's input [M, lanes, D]."""
         raise NotImplementedError
 
-    def _output(self, features: torch.Tensor) -> torch.Tensor:
+    def _output(self, found: torch.Tensor) -> torch.Tensor:
+        """Return values [M, K] of the head's output."""
         raise NotImplementedError
 
 
@@ -71,9 +74,8 @@ class CentralCritic(_TrunkCritic):
     def _input(self, obs: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
         return share.unsqueeze(-2)
 
-    def _output(self, features: torch.Tensor) -> torch.Tensor:
-        values: torch.Tensor = self.head(features).squeeze(-2)
-        return values
+    def _output(self, found: torch.Tensor) -> torch.Tensor:
+        return found.squeeze(-2)
 
 
 class OwnCritic(_TrunkCritic):
@@ -90,8 +92,8 @@ class OwnCritic(_TrunkCritic):
     def _input(self, obs: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
         return obs
 
-    def _output(self, features: torch.Tensor) -> torch.Tensor:
-        values: torch.Tensor = self.head(features).squeeze(-1)
+    def _output(self, found: torch.Tensor) -> torch.Tensor:
+        values = found.squeeze(-1)
         return values.mean(dim=-1, keepdim=True) if self._team else values
 
 

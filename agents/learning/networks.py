@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
+from equilibria.agents.learning import fused
 from equilibria.agents.learning.torch_import import torch
 
 Activation = Literal["tanh", "relu"]
@@ -120,6 +121,7 @@ class Trunk(torch.nn.Module):
         super().__init__()
         self.inputs, self.ids, self.recurrent, self.hidden = inputs, ids, recurrent, hidden
         self._activate = torch.tanh if activation == "tanh" else torch.relu
+        self._tanh, self._groups = activation == "tanh", bool(groups)
         gain = GAIN[activation]
         self.input_norm = GroupNorm(inputs, groups) if norm else None
         widths = [inputs + ids] + [hidden] * layers
@@ -143,14 +145,12 @@ class Trunk(torch.nn.Module):
             hidden: [C, N, hidden] GRU state before the first step; needed with a GRU.
             begun: bool [M] whether an episode begins with a row, ``None`` for nowhere.
         """
-        if self.input_norm is not None:
-            x = self.input_norm(x)
-        for i, (linear, norm) in enumerate(zip(self.linears, self.norms, strict=True)):
-            mapped = self._first(x) if i == 0 and self.ids else linear(x)
-            x = norm(self._activate(mapped))
+        seen = self._seen(x)
+        x = self._stacked(seen) if self._groups else self._fused(seen).t().unflatten(0, seen.shape[:-1])
         if self.gru is None or self.gru_norm is None:
             return x, None
         assert hidden is not None
+        x = x.contiguous()
         states = self.gru(x.reshape(-1, *hidden.shape[:2], x.shape[-1]), hidden, begun)
         return self.gru_norm(states.reshape(x.shape)), states[-1]
 
@@ -159,6 +159,7 @@ class Trunk(torch.nn.Module):
         for module in self.modules():
             if isinstance(module, GroupLinear | GroupNorm):
                 module.narrow(agent)
+        self._groups = False
         if self.ids:
             first = self.linears[0]
             assert isinstance(first, GroupLinear)
@@ -167,17 +168,42 @@ class Trunk(torch.nn.Module):
             first.weight = torch.nn.Parameter(first.weight[:, :, : self.inputs].clone())
             self.ids = 0
 
+    def headed(
+        self, head: GroupLinear, x: torch.Tensor, hidden: torch.Tensor | None = None, begun: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return ``head(features)`` [M, N, out] and the last GRU state; faster than the two calls."""
+        if self._groups or self.recurrent:
+            features, after = self(x, hidden, begun)
+            return head(features), after
+        seen = self._seen(x)
+        return fused.head(self._fused(seen), head.weight[0], head.bias[0]).unflatten(0, seen.shape[:-1]), None
+
+    def _seen(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the normalised input with the agents' numbers."""
+        if self.input_norm is not None:
+            x = self.input_norm(x)
+        if not self.ids:
+            return x
+        numbers = torch.eye(self.ids).expand(*x.shape[:-1], -1)
+        return torch.cat((x, numbers), dim=-1)
+
     def begin(self, worlds: int, agents: int) -> torch.Tensor | None:
         """Return the GRU state [worlds, agents, hidden] before an episode, ``None`` without a GRU."""
         return torch.zeros(worlds, agents, self.hidden) if self.recurrent else None
 
-    def _first(self, x: torch.Tensor) -> torch.Tensor:
-        """Apply the first layer to x with one-hot agent numbers, without building them."""
-        first = self.linears[0]
-        assert isinstance(first, GroupLinear)
-        weight = first.weight[0]
-        own = weight[:, self.inputs :].t() + first.bias[0]  # [N, hidden]
-        return torch.nn.functional.linear(x, weight[:, : self.inputs]) + own
+    def _stacked(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply layers whose weights differ between agents."""
+        for linear, norm in zip(self.linears, self.norms, strict=True):
+            x = norm(self._activate(linear(x)))
+        return x
+
+    def _fused(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply layers that all agents share; returns feature-major rows [hidden, M * N]."""
+        rows = x.flatten(0, -2).t()
+        for linear, norm in zip(self.linears, self.norms, strict=True):
+            assert isinstance(linear, GroupLinear) and isinstance(norm, GroupNorm)
+            rows = fused.layer(rows, linear.weight[0], linear.bias[0], norm.weight[0], norm.bias[0], self._tanh)
+        return rows
 
 
 class GroupGRU(torch.nn.Module):

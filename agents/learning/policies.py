@@ -90,8 +90,8 @@ class ProductPolicy(torch.nn.Module):
     ) -> Action:
         """Sample (or, if greedy, choose the likeliest) actions [B, N]."""
         before = context.get("hidden")
-        features, after = self.trunk(obs, before)
-        actions, log_prob = sample(self.head(features), mask, generator, greedy=greedy)
+        logits, after = self.trunk.headed(self.head, obs, before)
+        actions, log_prob = sample(logits, mask, generator, greedy=greedy)
         if after is None:
             return Action(actions, log_prob, {})
         assert before is not None
@@ -109,8 +109,8 @@ class ProductPolicy(torch.nn.Module):
     def evaluate(self, batch: Batch) -> Evaluation:
         """Return log-probabilities and entropies [M, N]."""
         hidden = batch.extras["hidden"][: batch.chunks] if self.trunk.recurrent else None
-        features, _ = self.trunk(batch.obs, hidden, batch.begun)
-        dist = discrete_head(self.head(features), batch.mask)
+        logits, _ = self.trunk.headed(self.head, batch.obs, hidden, batch.begun)
+        dist = discrete_head(logits, batch.mask)
         return Evaluation(dist.log_prob(batch.actions), dist.entropy(), log_probs=dist.log_probs)
 
 
