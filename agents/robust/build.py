@@ -1,0 +1,35 @@
+"""Build functions of the robust solvers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from equilibria.agents.robust.bandit import Exp3IXSolver
+from equilibria.agents.robust.designer import Designer
+from equilibria.agents.robust.iwocs import IWOCS
+from equilibria.agents.robust.settings import DesignerSettings, Exp3IXSettings, IWOCSSettings
+from equilibria.sim.seeds import SeedTree
+
+
+def iwocs(settings: IWOCSSettings, *, game: Any, roles: Any, seeds: SeedTree, budget: int) -> IWOCS:
+    """Build IWOCS."""
+    return IWOCS(game, tolerance=settings.tolerance)
+
+
+def exp3_ix(settings: Exp3IXSettings, *, game: Any, roles: Any, seeds: SeedTree, budget: int) -> Exp3IXSolver:
+    """Build the bandit; its horizon is the run's budget."""
+    return Exp3IXSolver(
+        game, horizon=budget, rate=settings.rate, delta=settings.delta, first=settings.first, seeds=seeds
+    )
+
+
+def designer(settings: DesignerSettings, *, game: Any, roles: Any, seeds: SeedTree, budget: int) -> Designer:
+    """Build the designer; its schedules span the run's budget."""
+    return Designer(
+        game,
+        steps=budget,
+        rate=settings.rate,
+        temperature=settings.temperature,
+        final_temperature=settings.final_temperature,
+        ignore_response=settings.ignore_response,
+    )
