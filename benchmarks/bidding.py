@@ -231,7 +231,7 @@ def _market(train: Any, quick: bool) -> Row:
     r = Source("2997", "burst", _TREE).test(n)
     plan = training(train, length=1000, budget_fraction=1 / 16, expected=True)
     bidders = (RLB(), RLBTheta(), Lin(), Lin(), PIDPacing(), PIDPacing(), AdaptivePacing(), AdaptivePacing())
-    p = pack(tuple(b.prepare(plan, _TREE) for b in bidders))
+    p = pack(tuple(b.prepare(plan, _TREE) for b in bidders), by="time")
     control = np.zeros((8, 4))
     control[:, 0] = 1.0
     out = np.zeros((n // 1000, 8, 5))

@@ -12,6 +12,7 @@ from scipy import stats
 from equilibria.games.population.draws import BUFFER, fill, shuffle
 from equilibria.games.population.schelling_kernels import partial_shuffle
 from equilibria.games.population.wealth_kernels import neighbour
+from equilibria.sim.philox import words, words_of_steps
 
 KEY = np.uint64(0x0123456789ABCDEF)
 
@@ -76,3 +77,10 @@ def test_neighbours_are_the_eight_cells_around_on_the_torus(width: int, height: 
         ]
         offsets = [(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != (0, 0)]
         assert found == [(row + r) % height * width + (column + c) % width for r, c in offsets]
+
+
+def test_words_of_many_steps_are_those_of_each_step() -> None:
+    rows = np.empty((4, 37), np.uint64)
+    for first, agent, draw in ((0, 0, 0), (2**32 - 5, 8, 3), (2**40, 2**31, 7)):
+        words_of_steps(KEY, first, agent, draw, *rows)
+        assert [tuple(rows[:, i]) for i in range(37)] == [words(KEY, first + i, agent, draw) for i in range(37)]

@@ -11,7 +11,7 @@ from equilibria.agents.bidding.linear import Lin, Mcpc, tune_linear
 from equilibria.agents.bidding.long import RLBLong
 from equilibria.agents.bidding.pacing import AdaptivePacing, PIDPacing
 from equilibria.agents.bidding.rlb import RLB, SSMDP, RLBTheta
-from equilibria.agents.bidding.settings import LinSettings, LongSettings
+from equilibria.agents.bidding.settings import LinSettings, LongSettings, PIDSettings
 from equilibria.games.auctions.rtb import kernels
 from equilibria.games.auctions.rtb.judging import hindsight_bound
 from equilibria.games.auctions.rtb.requests import Requests, Training, training
@@ -51,8 +51,8 @@ def bidders() -> dict[str, Any]:
 
 def play(rules: tuple[BidRule, ...], r: Requests, budget: int, **change: Any) -> tuple[Any, Any]:
     """Run the market kernel; return results [E, N, 5] and what was seen [N, n, 3]."""
-    p = pack(rules)
-    options = {"second": True, "reserve": 0, "correlation": 1.0} | change
+    options = {"second": True, "reserve": 0, "correlation": 1.0, "by": "time"} | change
+    p = pack(rules, by=options["by"])
     control = np.zeros((len(rules), 4))
     control[:, 0] = 1.0
     seen = np.zeros((len(rules), r.count, 3))
@@ -68,34 +68,88 @@ def play(rules: tuple[BidRule, ...], r: Requests, budget: int, **change: Any) ->
 def plain_market(rules: tuple[BidRule, ...], r: Requests, budget: int, second: bool, reserve: int) -> Any:
     """Play with Python lists; all bidders see the shared click probability."""
     out = np.zeros((-(-r.count // T), len(rules), 5))
+    steer = [Steering(rule, budget) for rule in rules]
     for e in range(out.shape[0]):
         left = [budget] * len(rules)
+        for s in steer:
+            s.begin()
         for i in range(e * T, min(r.count, (e + 1) * T)):
             bids = []
-            for rule, b in zip(rules, left, strict=True):
+            for rule, s, b in zip(rules, steer, left, strict=True):
                 theta = r.theta[i] if np.isnan(rule.theta) else rule.theta
                 if rule.kind == TABLE:
                     bids.append(rule.table.bid(T - (i - e * T), b, float(theta)))
                 else:
-                    bids.append(min(int(rule.scale * r.theta[i]), MAX_PRICE, b))
+                    bids.append(min(int(rule.scale * s.multiplier * r.theta[i]), MAX_PRICE, b))
             order = [(i + k) % len(rules) for k in range(len(rules))]
             winner = max(order, key=lambda k: (bids[k], -order.index(k)))
             floor = max(int(r.price[i]), reserve)
-            if bids[winner] < floor:
-                continue
-            others = [bids[k] for k in range(len(rules)) if k != winner]
-            paid = max([floor, *others]) if second else bids[winner]
-            left[winner] -= paid
-            out[e, winner] += [1, r.click[i], paid, r.truth[i], r.theta[i]]
+            paid = 0
+            if bids[winner] >= floor:
+                others = [bids[k] for k in range(len(rules)) if k != winner]
+                paid = max([floor, *others]) if second else bids[winner]
+                left[winner] -= paid
+                out[e, winner] += [1, r.click[i], paid, r.truth[i], r.theta[i]]
+            for k, s in enumerate(steer):
+                s.after(i - e * T + 1, paid if k == winner else 0, left[k])
     return out
 
 
+class Steering:
+    """The controllers of ``pacing``, one request at a time."""
+
+    def __init__(self, rule: BidRule, budget: int) -> None:
+        self.kind, self.p, self.rate = rule.control, rule.parameters, budget / T
+        self.multiplier, self.mu, self.sum, self.error = 1.0, 0.0, 0.0, 0.0
+
+    def begin(self) -> None:
+        self.spent, self.since = 0, 0
+
+    def after(self, done: int, paid: int, left: int) -> None:
+        """Learn from request number ``done`` of the episode."""
+        if self.kind == "adaptive" and left >= MAX_PRICE:
+            self.mu = min(max(self.mu - self.p[0] * (self.rate / self.p[1] - paid / self.p[1]), 0.0), self.p[2])
+            self.multiplier = 1.0 / (1.0 + self.mu)
+        if self.kind != "pid":
+            return
+        self.spent += paid
+        if done < min(T, self.since + int(self.p[0])):
+            return
+        planned = (left + self.spent) * (done - self.since) / (T - self.since)
+        if left + self.spent >= MAX_PRICE and planned > 0.0:
+            error = (planned - self.spent) / planned
+            push = self.p[1] * error + self.p[2] * (self.sum + error) + self.p[3] * (error - self.error)
+            wanted = self.multiplier * np.exp(push)
+            self.multiplier = min(max(wanted, self.p[4]), self.p[5])
+            self.sum += error if self.multiplier == wanted else 0.0
+            self.error = error
+        self.spent, self.since = 0, done
+
+
 @pytest.mark.parametrize(("second", "reserve"), [(True, 0), (True, 40), (False, 0)])
-def test_the_market_kernel_equals_plain_python(plan: Training, stream: Requests, second: bool, reserve: int) -> None:
-    rules = tuple(b.prepare(plan, TREE) for b in (RLB(), Lin(), SSMDP(), Mcpc()))
-    out, _ = play(rules, stream.part(0, 700), plan.budget, second=second, reserve=reserve)
-    np.testing.assert_allclose(out, plain_market(rules, stream.part(0, 700), plan.budget, second, reserve), atol=1e-12)
-    assert out[:, :, 0].sum() > 0
+@pytest.mark.parametrize("share", [1.0, 0.2])
+def test_the_market_kernel_equals_plain_python(
+    plan: Training, stream: Requests, second: bool, reserve: int, share: float
+) -> None:
+    crowd = (
+        RLB(),
+        Lin(),
+        SSMDP(),
+        PIDPacing(),
+        Mcpc(),
+        AdaptivePacing(),
+        RLBTheta(),
+        PIDPacing(PIDSettings(interval=7)),
+    )
+    rules = tuple(b.prepare(plan, TREE) for b in crowd)
+    budget = int(plan.budget * share)
+    requests = stream.part(0, 700)
+    expected = plain_market(rules, requests, budget, second, reserve)
+    for by in ("time", "budget"):
+        out, _ = play(rules, requests, budget, second=second, reserve=reserve, by=by)
+        np.testing.assert_allclose(out, expected, atol=1e-12)
+    assert (expected[:, :, 0].sum(axis=0) > 0).sum() >= 4
+    assert len({tuple(row) for row in expected[:, :, 0].T}) > 4
 
 
 @pytest.mark.parametrize("name", ["lin", "mcpc", "ss_mdp", "rlb", "rlb_theta"])

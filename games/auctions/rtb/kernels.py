@@ -62,7 +62,7 @@ def replay_table(theta, price, click, truth, length, budget, numbers, reals, tab
 
     ``numbers``, ``reals`` are one row of ``PackedRules.integers`` and ``.reals``.
     """
-    start, height, fine, stride, top = numbers[3], numbers[4], numbers[5], numbers[6], numbers[9]
+    start, down, across, fine, stride, top = numbers[3], numbers[4], numbers[10], numbers[5], numbers[6], numbers[9]
     fixed, v1, v0, gamma = reals[1], reals[2], reals[3], reals[4]
     episodes = out.shape[0]
     left = np.empty(LANES, np.int64)
@@ -83,8 +83,8 @@ def replay_table(theta, price, click, truth, length, budget, numbers, reals, tab
                 if d > b or d > top:
                     continue
                 x = theta[i] if own else fixed
-                kept = table_value(tables, start, height, fine, stride, t, b)
-                after = table_value(tables, start, height, fine, stride, t, b - d)
+                kept = table_value(tables, start, down, across, fine, stride, t, b)
+                after = table_value(tables, start, down, across, fine, stride, t, b - d)
                 if (v1 * x - gamma * kept) - v0 * d + gamma * after >= 0.0:  # in the order of table_bid
                     left[lane] = b - d
                     out[first + lane, IMPRESSIONS] += 1

@@ -131,12 +131,11 @@ class PackedRules:
     """Rules of N bidders as flat arrays.
 
     Attributes:
-        integers: int64 [N, 10] kind, mapping, control, first entry of the table, rows, fine, stride,
-            largest t, largest b, highest price.
+        integers: int64 [N, 11] kind, mapping, control, first entry of the table, step from t to t + 1, fine, stride,
+            largest t, largest b, highest price, step from b to b + 1.
         reals: float64 [N, 5] scale, replacing theta (NaN: none), v1, v0, gamma.
         parameters: float64 [N, 8] of the controllers.
-        tables: float64 [...] all tables, one after the other, equal ones once.  V(t, b) of consecutive t are
-            neighbours (column of b first): bidders walk down t and seldom change b, so they stay in the cache.
+        tables: float64 [...] all tables, one after the other, equal ones once.
     """
 
     integers: IntArray
@@ -145,21 +144,28 @@ class PackedRules:
     tables: FloatArray
 
 
-def pack(rules: tuple[BidRule, ...]) -> PackedRules:
-    """Return the arrays of several rules."""
+def pack(rules: tuple[BidRule, ...], *, by: Literal["budget", "time"] = "budget") -> PackedRules:
+    """Return the arrays of several rules.
+
+    Args:
+        rules: The rules.
+        by: ``budget``: V(t, b) of consecutive t are neighbours; a replay walks down t, seldom changes b and compares
+            two values per request.  ``time``: those of consecutive b are; a market searches bids among the budgets of one t.
+    """
     places: dict[int, int] = {}
     parts: list[FloatArray] = []
     size = 0
-    integers, reals = np.zeros((len(rules), 10), np.int64), np.zeros((len(rules), 5))
+    integers, reals = np.zeros((len(rules), 11), np.int64), np.zeros((len(rules), 5))
     for i, rule in enumerate(rules):
         t = rule.table
         if id(t.values) not in places:
             places[id(t.values)] = size
-            parts.append(np.ascontiguousarray(t.values.T).reshape(-1))
+            parts.append(np.ascontiguousarray(t.values.T if by == "budget" else t.values).reshape(-1))
             size += t.values.size
+        down, across = (1, t.values.shape[0]) if by == "budget" else (t.values.shape[1], 1)
         integers[i] = (
-            rule.kind, MAPPINGS[rule.mapping], CONTROLS[rule.control], places[id(t.values)], t.values.shape[0],
-            t.fine, t.stride, t.requests, t.budget, t.top,
+            rule.kind, MAPPINGS[rule.mapping], CONTROLS[rule.control], places[id(t.values)], down,
+            t.fine, t.stride, t.requests, t.budget, t.top, across,
         )  # fmt: skip
         reals[i] = rule.scale, rule.theta, t.click_value, t.cost_weight, t.gamma
     parameters = np.array([rule.parameters for rule in rules]).reshape(len(rules), 8)

@@ -393,7 +393,7 @@ class Market(Campaign):
         super().__init__(settings)
 
     def _pack(self) -> list[PackedRules]:
-        return [pack(self._rules)]
+        return [pack(self._rules, by="time")]
 
     def _make_arrays(self) -> None:
         super()._make_arrays()
