@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from equilibria.agents.learning.advantages import advantages
 from equilibria.agents.learning.heads import discrete_head
 from equilibria.agents.learning.torch_import import torch
 from equilibria.agents.meta_representation.information import draw
@@ -26,7 +27,7 @@ class Adapted:
     Attributes:
         agents: N.
         log_p: [H] adapted log-probabilities of the latents.
-        relation: Fine-tuned relation network's weights by name, ``None`` when it stayed frozen.
+        weights: Fine-tuned weights of the model by name, ``None`` when all stayed frozen.
         gain: Mean gain per step on the validation episodes, before it was decided whether to keep the result.
         kept: Whether the adapted distribution is better on the validation episodes; if not, ``log_p`` is the first.
         history: [m] mean return per step of the episodes of each gradient step.
@@ -34,7 +35,7 @@ class Adapted:
 
     agents: int
     log_p: torch.Tensor
-    relation: dict[str, torch.Tensor] | None
+    weights: dict[str, torch.Tensor] | None
     gain: float
     kept: bool
     history: FloatArray
@@ -68,8 +69,9 @@ def adapt(
 
     Starts at the encoder's logits; each of m steps plays ``adaptation_worlds`` episodes, credits every agent's
     latent with the return it was paid (less the mean, in standard deviations) and does one Adam step.  With
-    ``adaptation_relation_rate`` the relation network takes a policy-gradient step too.  The result is kept if it
-    is better on as many fresh episodes as were played for adaptation, in pairs with the start.
+    ``adaptation_relation_rate`` and ``adaptation_policy_rate`` those networks take a policy-gradient step too (then
+    actions are drawn).  The result is kept if it is better on as many fresh episodes as were played for adaptation,
+    in pairs with the start.
 
     Cost: 3 m ``adaptation_worlds`` episodes.  The model is left as it was.
     """
@@ -77,9 +79,8 @@ def adapt(
     first = model.latent_log_p(agents)
     logits = first.clone().requires_grad_(True)
     optimiser = torch.optim.Adam([logits], lr=settings.adaptation_rate)
-    before = {name: value.clone() for name, value in model.relation.state_dict().items()}
-    tuned = settings.adaptation_relation_rate > 0
-    fine = torch.optim.Adam(model.relation.parameters(), lr=settings.adaptation_relation_rate) if tuned else None
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    fine = _fine_optimiser(model, settings)
     history = []
     try:
         for k in range(settings.adaptation_steps):
@@ -95,19 +96,19 @@ def adapt(
             (logits.grad,) = torch.autograd.grad(loss, [logits])
             optimiser.step()
             if fine is not None:
-                _fine_tune(model, played, credit, fine)
+                _fine_tune(model, played, settings.discount, fine)
         with torch.no_grad():
             log_p = torch.log_softmax(logits, dim=-1)
-        relation = {name: v.clone() for name, v in model.relation.state_dict().items()} if fine is not None else None
+        weights = {name: v.clone() for name, v in model.state_dict().items()} if fine is not None else None
         episodes = max(2, settings.adaptation_steps * settings.adaptation_worlds)
         check = seeds.child("validation")
         after = evaluate(model, family, agents, log_p, episodes, check, greedy=greedy)
     finally:
-        model.relation.load_state_dict(before)
+        model.load_state_dict(before)
     start = evaluate(model, family, agents, first, episodes, check, greedy=greedy)
     gain = float(after.mean() - start.mean())
     kept = gain > 0
-    return Adapted(agents, log_p if kept else first, relation if kept else None, gain, kept, np.array(history))
+    return Adapted(agents, log_p if kept else first, weights if kept else None, gain, kept, np.array(history))
 
 
 def _credit(played: Episodes) -> torch.Tensor:
@@ -117,15 +118,25 @@ def _credit(played: Episodes) -> torch.Tensor:
     return torch.from_numpy(((paid - paid.mean()) / (spread if spread > 0 else 1.0)).astype(np.float32))
 
 
-def _fine_tune(model: Model, played: Episodes, credit: torch.Tensor, optimiser: torch.optim.Adam) -> None:
-    """Do one policy-gradient step of the relation network on the played episodes."""
+def _fine_optimiser(model: Model, settings: MRASettings) -> torch.optim.Adam | None:
+    """Return the optimiser of the networks that adaptation may change, ``None`` when it may change none."""
+    rates = ((model.relation, settings.adaptation_relation_rate), (model.policy, settings.adaptation_policy_rate))
+    groups = [{"params": list(module.parameters()), "lr": rate} for module, rate in rates if rate > 0]
+    return torch.optim.Adam(groups) if groups else None
+
+
+def _fine_tune(model: Model, played: Episodes, discount: float, optimiser: torch.optim.Adam) -> None:
+    """Do one policy-gradient step: discounted rewards to go less their mean at each step."""
     steps, batch, n = played.actions.shape
+    over = np.zeros((steps, batch, n), dtype=np.bool_)
+    over[-1] = True
+    ahead, _ = advantages(played.reward, np.zeros((steps + 1, batch, n)), over, discount=discount, trace=1.0)
+    centred = ahead - ahead.mean(axis=(1, 2), keepdims=True)
+    credit = torch.from_numpy((centred / max(float(centred.std()), 1e-8)).astype(np.float32).reshape(-1, n))
     rows = played.rows[:steps].reshape(steps * batch, n, -1)
-    z = played.z.expand(steps, batch, n).reshape(-1, n)
-    logits, _ = model.logits(rows, z)
-    log_prob = discrete_head(logits).log_prob(played.actions.reshape(-1, n))
-    loss = -(log_prob * credit.expand(steps, batch, n).reshape(-1, n)).mean()
-    parameters = list(model.relation.parameters())
+    logits, _ = model.logits(rows, played.z.expand(steps, batch, n).reshape(-1, n))
+    loss = -(discrete_head(logits).log_prob(played.actions.reshape(-1, n)) * credit).mean()
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
     for p, slope in zip(parameters, torch.autograd.grad(loss, parameters, allow_unused=True), strict=True):
         p.grad = slope
     optimiser.step()

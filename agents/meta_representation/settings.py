@@ -58,7 +58,10 @@ class MRASettings(Settings):
     adaptation_rate: float = Field(default=0.05, gt=0, description="Learning rate of the latent logits.")
     adaptation_worlds: int = Field(default=12, ge=2, le=100_000, description="Episodes per adaptation step.")
     adaptation_relation_rate: float = Field(
-        default=0.0, ge=0, description="Learning rate of the relation network when adapting, 1e-4 say; 0 freezes it."
+        default=0.0, ge=0, description="Learning rate of the relation network when adapting; 0 freezes it."
+    )
+    adaptation_policy_rate: float = Field(
+        default=0.0, ge=0, description="Learning rate of the policy network when adapting; 0 freezes it."
     )
 
 

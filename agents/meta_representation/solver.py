@@ -138,7 +138,7 @@ class MRA:
 
         Args:
             agents: N.
-            adapted: With the latents (and relations) after few-shot adaptation.
+            adapted: With the latents (and networks) after few-shot adaptation.
             greedy: Choose the likeliest actions.
             key: Seed of its random numbers, ``None`` for one of the solver's.
         """
@@ -147,8 +147,8 @@ class MRA:
         if adapted:
             found = self.adapt(agents)
             log_p = found.log_p
-            if found.relation is not None:
-                team.relation.load_state_dict(found.relation)
+            if found.weights is not None:
+                team.load_state_dict(found.weights)
         seed = self.seeds.child("player", agents).integer() if key is None else key
         return FrozenPlayer(LatentPolicy(team, agents, log_p), seed, greedy=greedy, copied=False)
 
@@ -164,21 +164,18 @@ class MRA:
             seeds: Worlds and latents; by default the same for every call with the same N.
         """
         node = seeds or self.seeds.child("evaluation", agents)
-        log_p, relation = self.model.latent_log_p(agents), None
+        model, log_p = self.model, self.model.latent_log_p(agents)
         if adapted:
             found = self.adapt(agents)
-            log_p, relation = found.log_p, found.relation
-        before = {name: v.clone() for name, v in self.model.relation.state_dict().items()}
-        try:
-            if relation is not None:
-                self.model.relation.load_state_dict(relation)
-            with one_thread():
-                return evaluate(
-                    self.model, self.game, agents, log_p, episodes or self.settings.evaluation_worlds, node,
-                    greedy=self.settings.greedy,
-                )  # fmt: skip
-        finally:
-            self.model.relation.load_state_dict(before)
+            log_p = found.log_p
+            if found.weights is not None:
+                model = copy.deepcopy(self.model)
+                model.load_state_dict(found.weights)
+        with one_thread():
+            return evaluate(
+                model, self.game, agents, log_p, episodes or self.settings.evaluation_worlds, node,
+                greedy=self.settings.greedy,
+            )  # fmt: skip
 
     def adapt(self, agents: int) -> Adapted:
         """Adapt the latents to ``agents`` agents (few-shot); remembered until the next update."""

@@ -204,13 +204,13 @@ def test_a_single_latent_is_a_shared_policy_without_information() -> None:
 
 
 def test_adaptation_moves_the_latents_and_leaves_the_model_as_it_was() -> None:
-    made = solver(adaptation_rate=0.5, adaptation_steps=10, adaptation_relation_rate=1e-2)
+    made = solver(adaptation_rate=0.5, adaptation_steps=10, adaptation_relation_rate=1e-2, adaptation_policy_rate=1e-2)
     before = weights(made)
     found = made.adapt(5)
     assert changed(before, weights(made)) == set()
     assert found.history.shape == (10,)
     assert float(found.log_p.exp().sum()) == pytest.approx(1.0, abs=1e-5)
-    assert found.kept == (found.gain > 0) == (found.relation is not None)
+    assert found.kept == (found.gain > 0) == (found.weights is not None)
     assert made.adapt(5) is found
     made.step(1)
     assert made.adapt(5) is not found
