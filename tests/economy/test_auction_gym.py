@@ -212,7 +212,7 @@ def test_learned_click_rates_approach_the_truth() -> None:
     ids=["shading", "value", "doubly_robust", "ips", "ppo", "reinforce"],
 )
 def test_learners_shade_at_first_prices_and_earn_more(make: Any) -> None:
-    w = world(make, rounds=1500, pricing="first", grid=30)
+    w = world(make, rounds=2500, pricing="first", grid=30)
     w.run(1, 1)
     earned = [column(w, "net_utility").sum()]
     for iteration in range(2, 7):

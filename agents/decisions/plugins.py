@@ -1,0 +1,36 @@
+"""Descriptors of the agents for decision environments."""
+
+from __future__ import annotations
+
+from equilibria.agents.decisions.settings import CascadingGreedySettings, CascadingVISettings, RestlessRuleSettings
+from equilibria.sim.plugin import Plugin, Settings
+
+_HERE = "equilibria.agents.decisions"
+_DU = "Du, Srikant, Chen (2024), Cascading Reinforcement Learning, ICLR, arXiv 2401.08961"
+_XU = "Xu, Wilder, Khalil, Tambe (2025), ICLR, arXiv 2503.01919"
+
+
+def _agent(name: str, summary: str, target: str, settings: type[Settings], forms: tuple[str, ...], reference: str,
+           requires: str = "") -> Plugin:  # fmt: skip
+    return Plugin(
+        kind="agent",
+        name=name,
+        summary=summary,
+        target=f"{_HERE}.{target}",
+        settings=settings,
+        engines=("extensive",),
+        forms=forms,
+        requires=requires,
+        modules=("torch",) if requires else (),
+        reference=reference,
+        produces="solver",
+    )
+
+
+cascading_vi = _agent("cascading_vi", "Optimistic value iteration over lists (CascadingVI)", "cascading:build_vi",
+                      CascadingVISettings, ("cascading",), _DU)  # fmt: skip
+cascading_greedy = _agent("cascading_greedy", "Lists by estimates, at times at random (epsilon-greedy)",
+                          "cascading:build_greedy", CascadingGreedySettings, ("cascading",), "baseline of " + _DU)  # fmt: skip
+restless_rule = _agent("restless_rule", "Rules from random sets to index policies and the exact programme",
+                       "restless:build", RestlessRuleSettings, ("restless",),
+                       _XU + "; Whittle (1988); Brown and Smith (2020)")  # fmt: skip

@@ -1,0 +1,55 @@
+"""Metrics of decision environments: numbers that the learner reports, under names with units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from equilibria.sim.plugin import NoSettings
+
+Direction = Literal["lower", "higher", "none"]
+
+
+class _Reported:
+    name: str
+    unit: str
+    direction: Direction
+
+    def __init__(self, settings: NoSettings) -> None:
+        pass
+
+    def compute(self, view: Any) -> float | Mapping[str, float]:
+        """Return the number of the present iteration."""
+        return view.solver.metrics()[self.name]  # type: ignore[no-any-return]
+
+
+class Regret(_Reported):
+    """Optimal minus achieved value, summed over all episodes so far (exact values, no sampling)."""
+
+    name = "regret"
+    unit = "reward"
+    direction: Direction = "lower"
+
+
+class ValueGap(_Reported):
+    """Optimal value minus the exact value of the present policy."""
+
+    name = "value_gap"
+    unit = "reward per episode"
+    direction: Direction = "lower"
+
+
+class GapBound(_Reported):
+    """The learner's own upper bound on its value gap."""
+
+    name = "gap_bound"
+    unit = "reward per episode"
+    direction: Direction = "lower"
+
+
+class RewardPerStep(_Reported):
+    """Mean expected one-step reward."""
+
+    name = "reward_per_step"
+    unit = "reward per step"
+    direction: Direction = "higher"
