@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+ir = cgutils.ir  # the builder of numba's own code generator
 
-@intrinsic  # type: ignore[misc]
+
+@intrinsic  # type: ignore[untyped-decorator]
 def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
     """Start loading ``array[index]``, for use in compiled kernels only.
 

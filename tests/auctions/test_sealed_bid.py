@@ -17,7 +17,7 @@ from equilibria.mechanisms.priors import Exponential, Power, Uniform
 from equilibria.sim.errors import GameTooLarge, InvalidValue
 from equilibria.testing import check_solver
 
-WEIGHTED = {"regret_power": 1.0, "average_power": 2.0}
+WEIGHTED = BayesianCFRPlusSettings(regret_power=1.0, average_power=2.0)
 RULES = {
     "first_price": first_price,
     "second_price": second_price,
@@ -124,9 +124,7 @@ def test_other_equilibria_are_recovered(rule: str, n: int, tolerance: float) -> 
 def test_learned_bids_are_within_one_percent_and_lose_half_a_percent(
     rule: str, priors: list[Uniform], top: float
 ) -> None:
-    solver = BayesianCFRPlus(
-        auction_game(rule, priors, types=101, bids=201, top_bid=top), BayesianCFRPlusSettings(**WEIGHTED)
-    )
+    solver = BayesianCFRPlus(auction_game(rule, priors, types=101, bids=201, top_bid=top), WEIGHTED)
     solver.step(2000)
     assert solver.bid_l2() <= 0.005
     assert solver.utility_loss() <= 0.002
@@ -134,7 +132,7 @@ def test_learned_bids_are_within_one_percent_and_lose_half_a_percent(
 
 def test_early_regrets_of_low_types_fade_only_with_weights() -> None:
     game = uniform_auction("first_price", bidders=5, types=101, bids=201)
-    plain, weighted = BayesianCFRPlus(game), BayesianCFRPlus(game, BayesianCFRPlusSettings(**WEIGHTED))
+    plain, weighted = BayesianCFRPlus(game), BayesianCFRPlus(game, WEIGHTED)
     plain.step(1000)
     weighted.step(1000)
     assert weighted.bid_l2() < 0.01
@@ -174,8 +172,7 @@ def test_a_prior_becomes_masses_of_cells() -> None:
 
 def test_the_solver_keeps_the_contract() -> None:
     check_solver(lambda: BayesianCFRPlus(uniform_auction("first_price", types=6, bids=7)))
-    weighted = BayesianCFRPlusSettings(**WEIGHTED)
-    check_solver(lambda: BayesianCFRPlus(uniform_auction("first_price", types=6, bids=7), weighted))
+    check_solver(lambda: BayesianCFRPlus(uniform_auction("first_price", types=6, bids=7), WEIGHTED))
 
 
 def test_the_bids_table_has_one_row_per_type() -> None:

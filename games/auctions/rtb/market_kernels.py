@@ -120,9 +120,9 @@ def play(  # type: ignore[no-untyped-def]
             factor[k] = reals[k, 0] * control[k, 0]
             rate[k] = budgets[k] / length / parameters[k, 1] if integers[k, 2] == ADAPTIVE else 0.0
         next_due = length + 1
-        for k in paced:
-            begun[k], due[k] = 0, min(length, np.int64(parameters[k, 0]))
-            next_due = min(next_due, due[k])
+        for s in paced:
+            begun[s], due[s] = 0, min(length, np.int64(parameters[s, 0]))
+            next_due = min(next_due, due[s])
         turn = (first + e) * length % bidders  # the bidder who wins ties in the next request
         for from_ in range(begin, end, CHUNK):
             size = min(CHUNK, end - from_)
@@ -131,26 +131,26 @@ def play(  # type: ignore[no-untyped-def]
             _look_up(theta, from_, size, key, number, threshold, drawn, source, own)
             for c in range(size):
                 floors[c] = max(np.int64(price[from_ + c]), reserve)
-            for k in steady:
-                order = turns[(base - k) % bidders :]
-                _rank(own[k], factor[k], cap[k], shift, order, 0, size, ranked[k])
+            for s in steady:
+                order = turns[(base - s) % bidders :]
+                _rank(own[s], factor[s], cap[s], shift, order, 0, size, ranked[s])
             _lead(ranked, steady, floors, shift, 0, size, firsts, seconds)
             if near.shape[0]:
                 # What tables will be asked: scales that move per request are taken as they are now.
                 likely, runners = firsts, seconds
                 if shaded.shape[0]:
-                    for k in shaded:
-                        order = turns[(base - k) % bidders :]
-                        _rank(own[k], factor[k], cap[k], shift, order, 0, size, ranked[k])
+                    for s in shaded:
+                        order = turns[(base - s) % bidders :]
+                        _rank(own[s], factor[s], cap[s], shift, order, 0, size, ranked[s])
                     likely, runners = guesses[0], guesses[1]
                     _lead(ranked, linear, floors, shift, 0, size, likely, runners)
             poor = False  # somebody's ranked bids may exceed the money left since they were written
             for c in range(size):
                 j = from_ + c - begin
                 if poor and not _affordable(firsts[c], seconds[c], floors[c], cap, base + c, shift):
-                    for k in steady:
-                        order = turns[(base - k) % bidders :]
-                        _rank(own[k], factor[k], cap[k], shift, order, c, size, ranked[k])
+                    for s in steady:
+                        order = turns[(base - s) % bidders :]
+                        _rank(own[s], factor[s], cap[s], shift, order, c, size, ranked[s])
                     _lead(ranked, steady, floors, shift, c, size, firsts, seconds)
                     poor = False
                 best, second = firsts[c], seconds[c]
@@ -170,9 +170,9 @@ def play(  # type: ignore[no-untyped-def]
                         prefetch(tables, row + max(0, b - 1 - (ahead >> shift)) * across[i])
                 if shaded.shape[0]:  # in float64, whose maximum needs no branch; ranked bids are small integers
                     high, next_ = np.float64(best), np.float64(second)
-                    for k in shaded:
-                        rank = k - turn if k >= turn else k - turn + bidders
-                        offer = np.floor(min(factor[k] * own[k, c], cap[k])) * levels + (mask - rank)
+                    for s in shaded:
+                        rank = s - turn if s >= turn else s - turn + bidders
+                        offer = np.floor(min(factor[s] * own[s, c], cap[s])) * levels + (mask - rank)
                         next_ = max(next_, min(high, offer))
                         high = max(high, offer)
                     best, second = np.int64(high), np.int64(next_)
@@ -182,16 +182,16 @@ def play(  # type: ignore[no-untyped-def]
                     )
                 leader = -1  # the table bidder whose bid is known to be at least the best one, but not searched
                 for i in range(near.shape[0]):
-                    k = near[i]
-                    b = left[k]
+                    s = near[i]
+                    b = left[s]
                     row = place[i] + (length - j - 1) * down[i]
-                    low = mask - (k - turn if k >= turn else k - turn + bidders)
+                    low = mask - (s - turn if s >= turn else s - turn + bidders)
                     level = (second >> shift) + 1  # the least bid that matters
                     if best >> shift == second >> shift and low > (second & mask):
                         level -= 1  # a tie at the top goes to it
                     if level > min(b, highest[i]):
                         continue
-                    x = own[k, c] if np.isnan(fixed[i]) else fixed[i]
+                    x = own[s, c] if np.isnan(fixed[i]) else fixed[i]
                     reward = v1[i] * x - gamma[i] * tables[np.uint64(row + b * across[i])]
                     if level > 0:
                         after = tables[np.uint64(row + (b - level) * across[i])]
@@ -250,23 +250,23 @@ def play(  # type: ignore[no-untyped-def]
                         seen[k, spot, 0] = own[k, c]
                         seen[k, spot, 1] = max(floor, rival >> shift)
                         seen[k, spot, 2] = truth[source[k, c]]
-                for k in shaded:
-                    spent = paid / parameters[k, 1] if k == winner else 0.0
-                    mu = min(max(control[k, 1] - parameters[k, 0] * (rate[k] - spent), 0.0), parameters[k, 2])
-                    if left[k] >= integers[k, 9]:  # it rests once money runs out
-                        control[k, 1] = mu
-                        control[k, 0] = 1.0 / (1.0 + mu)
-                        factor[k] = reals[k, 0] * control[k, 0]
+                for s in shaded:
+                    spent = paid / parameters[s, 1] if s == winner else 0.0
+                    mu = min(max(control[s, 1] - parameters[s, 0] * (rate[s] - spent), 0.0), parameters[s, 2])
+                    if left[s] >= integers[s, 9]:  # it rests once money runs out
+                        control[s, 1] = mu
+                        control[s, 0] = 1.0 / (1.0 + mu)
+                        factor[s] = reals[s, 0] * control[s, 0]
                 if j + 1 >= next_due:
                     next_due = length + 1
-                    for k in paced:
-                        if j + 1 >= due[k]:
-                            _pace(control, parameters, k, left[k], integers[k, 9], begun[k], due[k], length)
-                            begun[k], due[k] = due[k], min(length, due[k] + np.int64(parameters[k, 0]))
-                            factor[k] = reals[k, 0] * control[k, 0]
-                            order = turns[(base - k) % bidders :]
-                            _rank(own[k], factor[k], cap[k], shift, order, c + 1, size, ranked[k])
-                        next_due = min(next_due, due[k] if due[k] > j + 1 else length + 1)
+                    for s in paced:
+                        if j + 1 >= due[s]:
+                            _pace(control, parameters, s, left[s], integers[s, 9], begun[s], due[s], length)
+                            begun[s], due[s] = due[s], min(length, due[s] + np.int64(parameters[s, 0]))
+                            factor[s] = reals[s, 0] * control[s, 0]
+                            order = turns[(base - s) % bidders :]
+                            _rank(own[s], factor[s], cap[s], shift, order, c + 1, size, ranked[s])
+                        next_due = min(next_due, due[s] if due[s] > j + 1 else length + 1)
                     _lead(ranked, steady, floors, shift, c + 1, size, firsts, seconds)
                 turn = turn + 1 if turn + 1 < bidders else 0
 
@@ -284,8 +284,8 @@ def _lead(ranked, steady, floors, shift, low, high, firsts, seconds):  # type: i
     mask = (1 << shift) - 1
     for c in range(low, high):
         firsts[c] = seconds[c] = ((floors[c] - 1) << shift) | mask
-    for k in steady:
-        row = ranked[k]
+    for s in steady:
+        row = ranked[s]
         for c in range(low, high):
             seconds[c] = max(seconds[c], min(firsts[c], row[c]))
             firsts[c] = max(firsts[c], row[c])
