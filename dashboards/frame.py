@@ -30,6 +30,18 @@ _CSS: Final = """
   .block-container, .stMainBlockContainer {padding-left: 0.8rem; padding-right: 0.8rem;}
   h1 {font-size: 1.6rem !important;}
 }
+/* Streamlit's own greys and highlights fall short of a contrast of 4.5 */
+[data-testid="stCaptionContainer"] {opacity: 1;}
+[data-testid="stCaptionContainer"] p, [data-testid="stCaptionContainer"] li {color: MUTED;}
+[data-testid="stCaptionContainer"] em {color: MUTED;}
+[data-testid="stMarkdownContainer"] code, [data-testid="stCaptionContainer"] code {color: TEXT;}
+[data-testid="stCode"] .linenumber, [data-testid="stCode"] .token.comment, [data-testid="stCode"] .token.punctuation
+  {color: MUTED !important;}
+[data-testid="stCode"] .token.key, [data-testid="stCode"] .token.function, [data-testid="stCode"] .token.builtin
+  {color: ACCENT !important;}
+[data-testid="stCode"] .token.number, [data-testid="stCode"] .token.boolean, [data-testid="stCode"] .token.string,
+[data-testid="stCode"] .token.operator, [data-testid="stCode"] .token.important {color: TEXT !important;}
+[data-variant="segmented_control"][aria-checked="true"] p {color: TEXT;}
 </style>
 """
 
@@ -97,7 +109,8 @@ def mode() -> Mode:
 def run_application(options: Options) -> None:
     """Draw the application; called by Streamlit on every interaction."""
     st.set_page_config(page_title="Equilibria", page_icon="⚖️", layout="wide")
-    st.html(_CSS)
+    shades = SHADES[mode()]
+    st.html(_CSS.replace("MUTED", shades.muted).replace("TEXT", shades.text).replace("ACCENT", shades.accent))
     pages, broken = load_pages()
     menu: dict[str, list[Any]] = {}
     links: dict[str, Any] = {}

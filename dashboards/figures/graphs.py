@@ -123,7 +123,7 @@ def dag(names: Sequence[str], probability: FloatArray, *, mode: Mode = "light") 
     figure.update_layout(
         layout(
             mode,
-            height=420,
+            height=420 if n > 2 else 200,
             xaxis={**hidden, "range": [x.min() - 0.4, x.max() + 0.4]},
             yaxis={**hidden, "range": [y.min() - 0.4, y.max() + 0.4], "scaleanchor": "x"},
             showlegend=False,

@@ -66,7 +66,10 @@ def _draw(context: Context, run: Run) -> None:
 
 
 def results(run: Run) -> pl.DataFrame:
-    """Return one row per bidder: its last metrics, its gain by another linear bid, its share of the bound."""
+    """Return one row per bidder: its last metrics, its gain by another linear bid, its share of the bound.
+
+    The share of the budget that is spent is that of the last episode when the metric was not recorded.
+    """
     rows: dict[str, dict[str, Any]] = {}
     for value in reader.values(run):
         if value.metric in METRICS and value.key:
@@ -78,6 +81,10 @@ def results(run: Run) -> pl.DataFrame:
         for bidder, number in numbers.items() if isinstance(numbers, Mapping) else ():
             if bidder in rows and (known := finite(number)) is not None:
                 rows[bidder][column] = known
+    if PACING in run.tables() and not any("budget_spent" in row for row in rows.values()):
+        last = reader.at_unit(run, PACING, reader.units(run, PACING)[-1])
+        for bidder, spent in last.group_by("bidder").agg(pl.col("spent").max()).rows():
+            rows.setdefault(bidder, {"bidder": bidder})["budget_spent"] = spent
     return pl.DataFrame(list(rows.values()), infer_schema_length=None) if rows else pl.DataFrame()
 
 
@@ -103,7 +110,7 @@ def _results(context: Context, run: Run) -> None:
                     names, frame["budget_spent"].to_list(), y_label="share of the budgets spent", mode=context.mode
                 ),
                 name="budget_use",
-                caption="Spend over the budgets of the episodes played. Near 1 is good when money is scarce; nobody "
+                caption="Spend over the budgets of the episodes played (of the last one without that metric). Near 1 is good when money is scarce; nobody "
                 "can spend more.",
                 rows=frame,
             )

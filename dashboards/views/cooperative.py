@@ -22,8 +22,15 @@ from equilibria.sim.analysis.statistics import bootstrap_interval
 from equilibria.sim.analysis.thinning import Curve
 from equilibria.sim.store import Run, Sweep
 
-METRICS: Final = ("mean_return", "evaluation_return", "learning_numbers", "population_return", "adapted_return")
-RETURNS: Final = ("evaluation_return", "mean_return", "population_return", "adapted_return")
+METRICS: Final = (
+    "coordination_ratio",
+    "mean_return",
+    "evaluation_return",
+    "learning_numbers",
+    "population_return",
+    "adapted_return",
+)
+RETURNS: Final = ("coordination_ratio", "evaluation_return", "mean_return", "population_return", "adapted_return")
 TABULAR: Final = ("return_ratio", "return")
 MAX_CURVES: Final = 8
 

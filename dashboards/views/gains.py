@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 import streamlit as st
 
@@ -15,9 +17,11 @@ from equilibria.dashboards.widgets import curve_rows, plain, show_figure, show_t
 from equilibria.sim.analysis.facts import certificate_sentence, facts, finite, metric_facts
 from equilibria.sim.analysis.samples import Sample, from_sweep
 from equilibria.sim.analysis.statistics import bootstrap_interval
+from equilibria.sim.analysis.thinning import Curve
 from equilibria.sim.store import Run, Sweep
 
 METRIC: Final = "gains"
+ROUNDING: Final = 1e-12
 MAX_GROUPS: Final = 20
 
 
@@ -102,7 +106,7 @@ def _run(context: Context, run: Run) -> None:
 def _over_time(context: Context, run: Run) -> None:
     keys = [v.key for v in reader.values(run) if v.metric == METRIC][:12]
     curves = [reader.curve(run, METRIC, k, name=f"player {k}" if k.isdigit() else k, max_points=800) for k in keys]
-    curves = [c for c in curves if len(c)]
+    curves = [_above_rounding(c) for c in curves if len(c)]
     if not curves:
         return
     unit = facts(run).unit
@@ -113,9 +117,15 @@ def _over_time(context: Context, run: Run) -> None:
     show_figure(
         figure,
         name="gains_over_time",
-        caption="Gain of each player over the run; 0, the equilibrium, lies below the axis.",
+        caption="Gain of each player over the run; 0, the equilibrium, lies below the axis, and so does rounding "
+        f"(below {ROUNDING:g}).",
         rows=lambda: curve_rows(curves, unit),
     )
+
+
+def _above_rounding(curve: Curve) -> Curve:
+    mean, low, high = (np.where(v < ROUNDING, 0.0, v) for v in (curve.mean, curve.low, curve.high))
+    return replace(curve, mean=mean, low=low, high=high)
 
 
 def over_seeds(groups: Mapping[str, list[Sample]]) -> pl.DataFrame:

@@ -60,6 +60,14 @@ _FIXED: Mapping[str, int] = {
     "mccfr": 7,
     "mmd": 5,
     "psro": 3,
+    "rlb": 0,
+    "lin": 1,
+    "rlb_theta": 2,
+    "pid_pacing": 3,
+    "bid_bandit": 4,
+    "adaptive_pacing": 5,
+    "mcpc": 6,
+    "ss_mdp": 7,
 }
 
 

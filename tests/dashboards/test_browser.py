@@ -49,10 +49,49 @@ PAGES = {
     "dynamics": "dynamics?run=cycle",
     "population": "population?run=schelling",
     "tournament": "tournament?run=tournament",
+    "auctions": "auctions?run=first_price",
+    "bidding": "bidding?run=rtb_market",
+    "cooperative": "cooperative?run=team",
+    "dag": "dag?run=bn_climbing",
+    "gains": "gains?run=psro",
 }
 WITHOUT_CHART = {"overview", "launch", "gallery"}
 DESK, PHONE = {"width": 1400, "height": 1000}, {"width": 390, "height": 844}
 MAX_SENT = 1_000_000
+# Texts whose contrast with what lies behind them is below WCAG's 4.5 (3 for large ones); icons and what is switched off
+# are left out.  Backgrounds are those of the nearest ancestor that has one; opacity of ancestors counts.  Numbers in cells of
+# heat maps have unit tests of their own, and the number over a slider's thumb does not lie on it.
+CONTRAST = r"""
+() => {
+  const rgb = c => { const m = c.match(/[\d.]+/g).map(Number); return m.length < 4 ? [...m.slice(0, 3), 1] : m; };
+  const over = (top, under) => [0, 1, 2].map(i => top[i] * top[3] + under[i] * (1 - top[3]));
+  const part = v => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
+  const light = c => 0.2126 * part(c[0]) + 0.7152 * part(c[1]) + 0.0722 * part(c[2]);
+  const behind = e => {
+    const stack = [];
+    for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); stack.push(c); if (c[3] === 1) break; }
+    return stack.reverse().reduce((under, c) => over(c, under), [255, 255, 255]);
+  };
+  const found = [];
+  const walker = document.createTreeWalker(document.querySelector('[data-testid=stApp]'), NodeFilter.SHOW_TEXT);
+  for (let node; (node = walker.nextNode());) {
+    const text = node.textContent.trim(), e = node.parentElement;
+    if (!text || !e.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
+    if (e.closest('[data-testid=stIconMaterial], [disabled], [aria-disabled=true], script, style, canvas, [role=slider], .scatterlayer, .js-plotly-plot .hoverlayer')) continue;
+    const style = getComputedStyle(e), box = e.getBoundingClientRect();
+    if (!box.width || !box.height) continue;
+    const svg = e instanceof SVGElement;
+    const ink = rgb(svg ? style.fill : style.color), back = behind(svg ? e.closest('svg') : e);
+    for (let a = e; a; a = a.parentElement) ink[3] *= Number(getComputedStyle(a).opacity);
+    if (!ink[3]) continue;
+    const shown = over(ink, back), pair = [light(shown), light(back)].sort((a, b) => b - a);
+    const ratio = (pair[0] + 0.05) / (pair[1] + 0.05), size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+    if (ratio < (large ? 3 : 4.5)) found.push(ratio.toFixed(2) + ' ' + text.slice(0, 60));
+  }
+  return found;
+}
+"""
 
 
 def free_port() -> int:
@@ -142,6 +181,11 @@ class Visit:
         found += self.tab.get_by_test_id("stAlertContentError").all_inner_texts()
         return found
 
+    def faint(self) -> list[str]:
+        """Return texts without enough contrast."""
+        found: list[str] = self.tab.evaluate(CONTRAST)
+        return found
+
     def overflow(self) -> int:
         main = "document.querySelector('[data-testid=stMain]')"
         return int(self.tab.evaluate(f"{main}.scrollWidth - {main}.clientWidth"))
@@ -158,17 +202,24 @@ def test_a_page_draws_in_the_browser_and_asks_no_other_host(address: str, desk: 
     desk.keep(name)
     assert desk.problems() == []
     assert desk.overflow() <= 0
+    assert desk.faint() == []
     assert desk.foreign == []
     assert 0 < desk.sent < MAX_SENT
+    desk.tab.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    desk.tab.wait_for_timeout(700)  # charts follow the width
+    narrow = desk.overflow()
+    desk.tab.set_viewport_size(DESK)  # type: ignore[arg-type]
+    assert narrow <= 0
 
 
-@pytest.mark.parametrize("name", ["run", "sweep"])
+@pytest.mark.parametrize("name", ["run", "bidding"])
 def test_a_page_fits_a_phone_in_the_dark(address: str, browser: Browser, name: str) -> None:
     phone = Visit(browser, PHONE, "dark")
     phone.open(address + PAGES[name], chart=True)
     phone.keep(f"{name}_phone")
     assert phone.problems() == []
     assert phone.overflow() <= 0
+    assert phone.faint() == []
     colour = phone.tab.evaluate("getComputedStyle(document.querySelector('.js-plotly-plot .main-svg')).background")
     assert "rgb(20, 24, 29)" in colour
 
