@@ -9,20 +9,26 @@ import numpy as np
 import polars as pl
 import pytest
 
-from equilibria.agents.solvers.coffee.baselines import behaviour_cloning
+from equilibria.agents.solvers.coffee import baselines
+from equilibria.agents.solvers.coffee.baselines import (
+    PLAIN,
+    behaviour_cloning,
+    best_pure_profile,
+    mixed_with_cloning,
+    transfer,
+)
 from equilibria.agents.solvers.coffee.data import OfflineData, generate
 from equilibria.agents.solvers.coffee.ensemble import learn
 from equilibria.agents.solvers.coffee.pessimism import pessimistic_meta_strategy, pessimistic_regret
 from equilibria.agents.solvers.coffee.settings import CoffeeSettings
 from equilibria.agents.solvers.coffee.solver import CoffeePSRO
-from equilibria.games.extensive.policy import uniform_policy
+from equilibria.games.extensive.policy import behavioural, uniform_policy
 from equilibria.games.extensive.spiel import openspiel
 from equilibria.games.extensive.values import expected_values, nash_conv
 from equilibria.sim.contract import Solver
 from equilibria.sim.errors import InvalidValue, Unsupported
 from equilibria.sim.seeds import SeedTree
 
-PLAIN = CoffeeSettings(kappa=0, own_penalty=0, strategic_penalty=0, explore=0)
 # coordination on A = (2, 2) or B = (1, 1); A is promising but hardly seen
 ESTIMATE = np.array([[[2, 0.0], [0.2, 1]], [[2, 0.2], [0, 1]]])
 DEVIATION = np.array([[[1.5, 0], [1, 0]], [[1.5, 1], [0, 0]]])
@@ -171,6 +177,43 @@ def test_bad_data_are_refused() -> None:
     three = OfflineData("x", data.steps, np.zeros((20, 3)), data.weights)
     with pytest.raises(Unsupported, match="two-player"):
         CoffeePSRO(three)
+
+
+def test_mixed_model_and_cloning_is_an_equilibrium_where_the_data_are_complete() -> None:
+    game = openspiel("kuhn_poker")
+    policy, weight = mixed_with_cloning(_complete_kuhn(200.0), game)
+    assert weight == 0.0  # the model is right: nothing to gain from the uniform behaviour policy
+    assert nash_conv(game, policy) < 0.05
+    data = _complete_kuhn(200.0)
+    cloned, all_of_it = mixed_with_cloning(data, game, weights=(1.0,))
+    assert all_of_it == 1.0
+    assert nash_conv(game, cloned) == pytest.approx(nash_conv(game, behaviour_cloning(data, game)), abs=1e-9)
+
+
+def test_folds_are_disjoint_and_complete() -> None:
+    data = generate("kuhn_poker", episodes=101)
+    for each in (data, OfflineData("x", data.steps, data.rewards, np.full(101, 3.0))):
+        a, b = baselines._halves(each, SeedTree(0))
+        assert a.weights.sum() + b.weights.sum() == each.weights.sum()
+        assert a.steps["episode"].n_unique() == len(a.rewards)
+    with pytest.raises(InvalidValue, match="two episodes"):
+        baselines._halves(generate("kuhn_poker", episodes=1), SeedTree(0))
+    with pytest.raises(InvalidValue, match="weights"):
+        mixed_with_cloning(data, openspiel("kuhn_poker"), weights=(2.0,))
+
+
+def test_best_pure_profile_is_one_pair_of_collected_policies_of_least_estimated_regret() -> None:
+    game = openspiel("kuhn_poker")
+    data = generate("kuhn_poker", episodes=500, coverage=0.5)
+    policy = best_pure_profile(data, game, steps=4, seeds=SeedTree(1))
+    solver = CoffeePSRO(data, PLAIN, seeds=SeedTree(1))
+    solver.step(4)
+    u = np.asarray(solver.save().arrays["estimate"])
+    regret = u[0].max(axis=0, keepdims=True) - u[0] + u[1].max(axis=1, keepdims=True) - u[1]
+    i, j = np.unravel_index(int(regret.argmin()), regret.shape)  # constant sum: welfare ties everywhere
+    plan = np.concatenate([solver.plans[0][i], solver.plans[1][j]])
+    expected = transfer(behavioural(solver.ensemble.mean, plan), game)
+    np.testing.assert_array_equal(policy.probs, expected.probs)
 
 
 @pytest.mark.slow

@@ -70,7 +70,21 @@ def test_playing_the_game_beats_a_reward_model() -> None:
     for method in ("inpo", "sppo", "bradley_terry"):
         policy = train(game, method, contexts, Training(), seeds.child(method))
         gap[method] = float(game.gaps(contexts, policy).mean())
-    # measured 0.26, 0.24 and 0.36; a factor of two was hoped for and is not reached in 400 steps
+    # measured 0.080, 0.103 and 0.215; the reward model's argmax 0.105
+    assert gap["inpo"] <= 0.5 * gap["bradley_terry"]
+    assert gap["sppo"] <= 0.5 * gap["bradley_terry"]
+
+
+@pytest.mark.slow
+def test_where_the_cycle_is_as_strong_as_the_scores_the_lead_is_smaller() -> None:
+    seeds = SeedTree(0)
+    game = ContextualGame.random(seeds, spread=8**-0.5)
+    contexts = seeds.child("held out").generator().standard_normal((512, 8))
+    gap = {}
+    for method in ("inpo", "sppo", "bradley_terry"):
+        policy = train(game, method, contexts, Training(), seeds.child(method))
+        gap[method] = float(game.gaps(contexts, policy).mean())
+    # measured 0.26, 0.24 and 0.36
     assert gap["inpo"] < 0.8 * gap["bradley_terry"]
     assert gap["sppo"] < 0.75 * gap["bradley_terry"]
 
@@ -82,5 +96,7 @@ def test_wrong_training_is_refused() -> None:
         Training(samples=1)
     with pytest.raises(InvalidValue, match="items >= 3"):
         ContextualGame.random(SeedTree(0), items=2)
+    with pytest.raises(InvalidValue, match="spread"):
+        ContextualGame.random(SeedTree(0), spread=-1.0)
     with pytest.raises(InvalidValue, match="method"):
         train(ContextualGame.random(SeedTree(0)), "dpo", np.zeros((1, 8)), Training(), SeedTree(0))  # type: ignore[arg-type]

@@ -209,3 +209,10 @@ def test_solvers_for_other_games_are_refused_with_alternatives() -> None:
 def test_objects_that_are_no_sequence_form_games_are_refused() -> None:
     with pytest.raises(UnsupportedGame, match="got str"):
         PSRO("kuhn_poker")  # type: ignore[arg-type]
+
+
+def test_rectified_training_that_repeats_itself_goes_on_with_a_plain_response() -> None:
+    # without it Kuhn poker stays at 0.0606 from iteration 5 on
+    solver = PSRO(openspiel("kuhn_poker"), meta_solver="rectified")
+    solver.step(20)
+    assert solver.terminated and solver.distance().nash_conv < 1e-9

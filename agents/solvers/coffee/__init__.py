@@ -9,6 +9,8 @@ _PUBLIC: dict[str, str] = {
     "OfflineData": "data",
     "generate": "data",
     "behaviour_cloning": "baselines",
+    "best_pure_profile": "baselines",
+    "mixed_with_cloning": "baselines",
     "pessimistic_meta_strategy": "pessimism",
     "pessimistic_regret": "pessimism",
 }

@@ -6,7 +6,8 @@ Rules:
 * product meta-strategy, other oracles: ``num_new`` policies per player, each started from a policy
   chosen by the selector;
 * rectified: for every policy with positive mass one response to the opponents it beats or ties,
-  weights renormalised (Balduzzi et al. 2019, arXiv 1901.08106);
+  weights renormalised (Balduzzi et al. 2019, arXiv 1901.08106); where none of these is new for any player,
+  which would repeat for ever, one response per player to the whole mixture (ours);
 * correlated meta-strategy: one response per player (CCE) or per recommended policy (CE); only
   responses with positive gain are kept (Marris et al. 2021, arXiv 2106.09435).
 """
@@ -76,6 +77,8 @@ def expand_product(
                 seeds=seeds.child("oracle", p).child("number", number),
             )
             _append_new(plans[p], oracle.respond(request))
+    if selector == "rectified" and all(_known(meta, p, own) for p, own in enumerate(plans)):
+        plans = tuple([plan[off[p] : off[p + 1]].copy()] for p in range(meta.players))
     if oracle.exact or selector == "rectified":
         return Expansion(plans, gap)
     earned = [max(float(plan @ _gradient(meta, p, x)) for plan in own) for p, own in enumerate(plans)]
@@ -151,6 +154,12 @@ def _rectified(meta: PlanMetaGame, sigma: MetaStrategy, player: int, policy: int
 def _append_new(plans: list[FloatArray], plan: FloatArray) -> None:
     if not any(np.array_equal(plan, other) for other in plans):
         plans.append(plan)
+
+
+def _known(meta: PlanMetaGame, player: int, plans: list[FloatArray]) -> bool:
+    """Return whether every plan is in the population already, up to rounding."""
+    population = meta.plans(player)
+    return all(bool((np.abs(population - plan).max(axis=1) < 1e-12).any()) for plan in plans)
 
 
 def policies(plans: tuple[list[FloatArray], ...]) -> Iterator[tuple[int, FloatArray]]:

@@ -45,14 +45,20 @@ class ContextualGame:
     strength: float = 3.0
 
     @classmethod
-    def random(cls, seeds: SeedTree, *, dimension: int = 8, items: int = 10) -> ContextualGame:
-        """Draw scores f_y(x) = w_y . x with w ~ N(0, 1 / D) and build the cycle."""
+    def random(cls, seeds: SeedTree, *, dimension: int = 8, items: int = 10, spread: float = 1.0) -> ContextualGame:
+        """Draw scores f_y(x) = w_y . x with w ~ N(0, spread^2) and build the cycle.
+
+        The spread decides how much of a preference a rating explains: at 1 the scores (deviation sqrt(D)) outweigh the
+        cycle (1) in most contexts, at 1 / sqrt(D) both are alike.
+        """
         if dimension < 1 or items < 3:
             raise InvalidValue(f"need dimension >= 1 and items >= 3, got {dimension!r} and {items!r}")
+        if not (np.isfinite(spread) and spread >= 0):
+            raise InvalidValue(f"spread must be finite and >= 0, got {spread!r}")
         ahead = (np.arange(items)[None, :] - np.arange(items)[:, None]) % items
         near = (items - 1) // 2
         cycle = np.where((ahead >= 1) & (ahead <= near), 1.0, 0.0) - np.where(ahead >= items - near, 1.0, 0.0)
-        weights = seeds.child("scores").generator().standard_normal((dimension, items)) / np.sqrt(dimension)
+        weights = spread * seeds.child("scores").generator().standard_normal((dimension, items))
         return cls(weights, cycle)
 
     def preference(self, contexts: FloatArray) -> FloatArray:
