@@ -57,7 +57,7 @@ def _metric(
         target=f"{_HERE}.metrics:{attribute}",
         settings=settings,
         engines=ENGINES,
-        forms=FORMS if name == "evaluation_return" else (*FORMS, "family"),
+        forms=FORMS if name == "evaluation_return" else (*FORMS, "family", "team"),
         unit=unit,
         direction=direction,
     )

@@ -18,13 +18,14 @@ _FXP = "Xu, Liang, Yu, Wang, Wu (2023), Fictitious Cross-Play, arXiv 2310.03354"
 
 
 def _game(name: str, form: str, summary: str, settings: type[Settings], reference: str = "") -> Plugin:
+    # team games are also played by learned teams, with sampled actions
     return Plugin(
         kind="game",
         name=name,
         summary=summary,
         target=f"{_BUILD}:{name}",
         settings=settings,
-        engines=("extensive",),
+        engines=("extensive", "training") if form == "team" else ("extensive",),
         forms=(form,),
         reference=reference,
     )
@@ -71,7 +72,7 @@ solver_numbers = Plugin(
     summary="Headline numbers that the solver itself reports, by key",
     target="equilibria.games.matrix.metrics:build",
     settings=SolverNumbersSettings,
-    engines=("extensive",),
+    engines=("extensive", "training"),
     unit="as the solver says",
     direction="none",
 )

@@ -152,6 +152,10 @@ class MiniBattle(TwoTeamWorld):
         """Return the legal actions bool [B, N, 13] of a role (a view)."""
         return state.own["legal"][:, self._slice(role)]  # type: ignore[return-value]
 
+    def active(self, state: WorldState) -> BoolArray | None:
+        """Return bool [B, 2 N] who is alive."""
+        return state.own["hp"] > 0  # type: ignore[no-any-return,operator]
+
     def _allocate(self, batch: int) -> dict[str, AnyArray]:
         size = (batch, self.agents)
         return {
