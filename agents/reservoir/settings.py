@@ -61,3 +61,9 @@ class BRGSettings(Settings):
         default=None, description="Fixed receptivity (0 tit-for-tat, 1 body alone); empty: the sentinel decides."
     )
     replicas: int = Field(default=20, ge=1, le=10_000, description="Independent agents (and opponents) run together.")
+    complexity: Literal["none", "gaussian", "neighbours"] = Field(
+        default="none",
+        description="Also report action variance, complexity cost and free energies after the burn-in, and how the cost "
+        "is estimated: fitted normals or 5 nearest neighbours (0.1 s per replica and 1500 rounds).",
+    )
+    burn_in: int = Field(default=500, ge=0, description="Rounds that variance, complexity and free energy leave out.")

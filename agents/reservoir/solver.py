@@ -14,6 +14,7 @@ import numpy as np
 
 from equilibria.agents.reservoir import kernels
 from equilibria.agents.reservoir.body import Body, make_body
+from equilibria.agents.reservoir.cost import PRICES, complexity_cost
 from equilibria.agents.reservoir.settings import BRGSettings
 from equilibria.games.matrix.repeated import ScheduledDilemma
 from equilibria.sim.certificate import Certificate
@@ -21,6 +22,8 @@ from equilibria.sim.contract import State
 from equilibria.sim.errors import InvalidValue, UnsupportedGame
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import AnyArray, FloatArray
+
+_LEAST = 10  # rounds after the burn-in that a divergence needs
 
 
 class BodyReservoir:
@@ -60,6 +63,7 @@ class BodyReservoir:
             raise InvalidValue(f"need one body per replica: got {len(self.bodies)} for {count}")
         self.opponents = game.opponents(count, tree)
         self._keys = [b.child("play").key() for b in branches]
+        self._branches = branches
         self._sentinel = self._packed()
         rest = self.settings.sentinel.rest if self.settings.alpha is None else self.settings.alpha
         self._x = np.stack([b.state for b in self.bodies])
@@ -114,12 +118,27 @@ class BodyReservoir:
         if self.iteration == 0:
             return {"alpha": float(self._memory[:, 0].mean()), "payoff": 0.0}
         total = self.payoffs().sum(axis=1)
-        return {
+        out = {
             "action": float(self.actions[:, -1].mean()),
             "alpha": float(self.receptivity[:, -1].mean()),
             "payoff": float(total.mean()),
             "payoff_deviation": float(total.std(ddof=1)) if len(total) > 1 else 0.0,
         }
+        return out | self._costs()
+
+    def _costs(self) -> dict[str, float]:
+        """Return action variance, complexity and free energies after the burn-in; empty when not asked for."""
+        start = self.settings.burn_in
+        if self.settings.complexity == "none" or self.iteration - start <= _LEAST:
+            return {}
+        costs = [
+            complexity_cost(body, states[start:], branch, estimator=self.settings.complexity)
+            for body, states, branch in zip(self.bodies, self.states, self._branches, strict=True)
+        ]
+        mean, cost = float(self.payoffs()[:, start:].mean()), float(np.mean(costs))
+        variance = float(self.actions[:, start:].var(axis=1).mean())
+        out = {"action_variance": variance, "complexity": cost, "mean_payoff": mean}
+        return out | {f"free_energy_{price:g}": price * cost - mean for price in PRICES}
 
     def table(self, name: str) -> dict[str, AnyArray]:
         """Return one row per replica: last action, receptivity and total payoff."""

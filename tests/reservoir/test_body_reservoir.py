@@ -153,3 +153,23 @@ def test_wrong_settings_are_refused() -> None:
         _agent(short, replicas=1).step(6)
     with pytest.raises(InvalidValue, match="at least"):
         gaussian_divergence(np.ones((1, 2)), np.ones((5, 2)))
+
+
+def test_complexity_and_free_energy_are_reported_after_the_burn_in() -> None:
+    game = ScheduledDilemma((Phase(120, 0.1),), DILEMMA)
+    options = BRGSettings(body=SMALL, replicas=2, alpha=0.0, complexity="gaussian", burn_in=20)
+    agent = BodyReservoir(game, options, seeds=SeedTree(1))
+    agent.step(25)
+    assert "complexity" not in agent.metrics()  # too few rounds after the burn-in
+    agent.step(95)
+    found = agent.metrics()
+    assert found["complexity"] > 0
+    assert found["action_variance"] == pytest.approx(agent.actions[:, 20:].var(axis=1).mean())
+    assert found["free_energy_3"] == pytest.approx(3 * found["complexity"] - agent.payoffs()[:, 20:].mean())
+    # play is not touched by measuring, and a body alone under cooperation is close to its baseline
+    calm = ScheduledDilemma((Phase(1500, 0.0),), DILEMMA)
+    quiet = BodyReservoir(
+        calm, BRGSettings(body=SMALL, replicas=2, alpha=1.0, complexity="neighbours"), seeds=SeedTree(1)
+    )
+    quiet.step(1500)
+    assert abs(quiet.metrics()["complexity"]) < 0.5 < found["complexity"]
