@@ -106,12 +106,13 @@ class Buffer:
         )
 
     def check(self, unit: int) -> None:
-        """Stop on observations or rewards that are not finite; names tensor, step, world and agent.
+        """Stop on observations, rewards or values that are not finite; names tensor, step, world and agent.
 
         Raises:
             NumericalError: With the first such number.
         """
-        for name, array in (("observation", self.obs.numpy()), ("reward", self.reward)):
+        kept = (("observation", self.obs.numpy()), ("reward", self.reward), ("value", self.values))
+        for name, array in kept:
             if not np.isfinite(array).all():
                 step, world, agent, *_ = where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
                 place = f"step {step}, world {world}, agent {agent} of update {unit}"

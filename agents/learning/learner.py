@@ -294,7 +294,7 @@ class Learner:
         if settings.advantage_norm in ("buffer", "per_agent"):
             mode: Any = settings.advantage_norm
             found = normalised(found, None if present is None else present[:-1], mode=mode)
-        buffer.advantages.copy_(torch.from_numpy(np.ascontiguousarray(found)))
+        buffer.advantages.copy_(torch.from_numpy(np.array(found)))
         buffer.targets.copy_(torch.from_numpy(targets))
 
     def _improve(self, buffer: Buffer) -> dict[str, float]:
