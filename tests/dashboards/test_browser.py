@@ -77,7 +77,7 @@ CONTRAST = r"""
   for (let node; (node = walker.nextNode());) {
     const text = node.textContent.trim(), e = node.parentElement;
     if (!text || !e.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
-    if (e.closest('[data-testid=stIconMaterial], [disabled], [aria-disabled=true], script, style, canvas, [role=slider], .scatterlayer, .js-plotly-plot .hoverlayer')) continue;
+    if (e.closest('[data-testid=stIconMaterial], [disabled], [aria-disabled=true], script, style, canvas, [data-testid=stSliderThumbValue], .scatterlayer, .js-plotly-plot .hoverlayer')) continue;
     const style = getComputedStyle(e), box = e.getBoundingClientRect();
     if (!box.width || !box.height) continue;
     const svg = e instanceof SVGElement;
@@ -205,10 +205,10 @@ def test_a_page_draws_in_the_browser_and_asks_no_other_host(address: str, desk: 
     assert desk.faint() == []
     assert desk.foreign == []
     assert 0 < desk.sent < MAX_SENT
-    desk.tab.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    desk.tab.set_viewport_size(PHONE)
     desk.tab.wait_for_timeout(700)  # charts follow the width
     narrow = desk.overflow()
-    desk.tab.set_viewport_size(DESK)  # type: ignore[arg-type]
+    desk.tab.set_viewport_size(DESK)
     assert narrow <= 0
 
 
