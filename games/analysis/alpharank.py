@@ -31,13 +31,16 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from equilibria.games.analysis import markov, markov_sparse
+from equilibria.games.analysis.alpharank_implicit import limit
 from equilibria.games.analysis.checks import payoff_tensors, square_matrix
 from equilibria.games.analysis.selection_limit import closed_classes, limit_by_orders, members_of
-from equilibria.sim.errors import InvalidValue
+from equilibria.sim.errors import GameTooLarge, InvalidValue
 from equilibria.sim.jit import kernel
 from equilibria.sim.types import BoolArray, FloatArray, Int32Array, IntArray
 
 TIE = 1e-14
+EDGE_LIMIT = 20_000_000
+"""Deviations that are kept in memory (about 40 bytes each); the limit of larger games is found without (``alpharank_implicit``)."""
 _SMALL = 400  # classes up to this size are reduced directly: faster than sweeping
 _SWEEPS = 60  # plain sweeps before aggregation
 _EXACT = 1e-10  # error of log probabilities that the closed form for potential games may have
@@ -87,6 +90,7 @@ def alpha_rank(
     Raises:
         InvalidValue: If an argument is out of range or the tensors do not fit together.
         NumericalError: If a payoff is not finite.
+        GameTooLarge: With finite ``alpha``, if there are more than ``EDGE_LIMIT`` deviations.
 
     Example:
         >>> alpha_rank([[[2, 0], [0, 1]], [[1, 0], [0, 2]]]).distribution.tolist()  # battle of the sexes
@@ -95,6 +99,15 @@ def alpha_rank(
     _check(alpha, population, tie)
     tensor = payoff_tensors(payoffs)
     shape = tensor.shape[1:]
+    edges = tensor[0].size * sum(k - 1 for k in shape)
+    if edges > EDGE_LIMIT:
+        if alpha is not None:
+            raise GameTooLarge(
+                f"alpha-rank at finite alpha keeps every deviation in memory: got {edges}, limit {EDGE_LIMIT}; use "
+                "alpha=None (the limit works without them), or merge duplicate strategies"
+            )
+        flat, sinks, residual = limit(tensor, tie)
+        return _answer(flat, shape, "limit", sinks, residual)
     pointer, target, advantage = _deviations(tensor.reshape(len(shape), -1), np.array(shape, np.int64))
     return _rank(_Edges(pointer, target, advantage), shape, alpha, population, tie)
 
@@ -143,10 +156,14 @@ def _rank(edges: _Edges, shape: tuple[int, ...], alpha: float | None, population
         flat, sinks = _limit(edges, tie, watch)
     else:
         flat, sinks = _finite(edges, alpha, population, watch), 0
+    return _answer(flat, shape, "limit" if alpha is None else "finite alpha", sinks, watch.residual)
+
+
+def _answer(flat: FloatArray, shape: tuple[int, ...], method: str, sinks: int, residual: float) -> AlphaRank:
     joint = flat.reshape(shape)
     axes = range(len(shape))
     marginals = tuple(joint.sum(axis=tuple(q for q in axes if q != p)) for p in axes)
-    return AlphaRank(joint, marginals, "limit" if alpha is None else "finite alpha", sinks, watch.residual)
+    return AlphaRank(joint, marginals, method, sinks, residual)
 
 
 @dataclass(slots=True)

@@ -7,8 +7,18 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from equilibria.games.analysis import alpha_rank, alpha_rank_single, alpharank, markov, markov_sparse
+from equilibria.agents.solvers.population import PSRO
+from equilibria.games.analysis import (
+    alpha_rank,
+    alpha_rank_single,
+    alpharank,
+    alpharank_implicit,
+    markov,
+    markov_sparse,
+)
 from equilibria.games.analysis.markov import NEVER, gth, gth_log, gth_orders
+from equilibria.games.extensive.spiel import openspiel
+from equilibria.sim.errors import GameTooLarge
 from equilibria.sim.types import FloatArray
 
 Maker = Callable[[np.random.Generator, tuple[int, ...]], list[FloatArray]]
@@ -167,3 +177,38 @@ def test_residual_is_zero_for_direct_reduction() -> None:
     rng = np.random.default_rng(4)
     assert alpha_rank([rng.normal(size=(6, 6)) for _ in range(2)], alpha=0.1).residual == 0.0
     assert markov.gth(np.array([[0.0, 1.0], [3.0, 0.0]])).tolist() == [0.75, 0.25]
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.parametrize("many", [32, 1])
+def test_limit_read_off_the_payoffs_equals_the_one_with_edges(
+    kind: str, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alpharank_implicit, "_MANY", many)
+    rng = np.random.default_rng(8)
+    for shape in (*SHAPES, (4, 3, 4)):
+        for _ in range(4):
+            payoffs = MAKERS[kind](rng, shape)
+            with_edges = alpha_rank(payoffs)
+            with monkeypatch.context() as patched:
+                patched.setattr(alpharank, "EDGE_LIMIT", 1)
+                without = alpha_rank(payoffs)
+            assert without.sinks == with_edges.sinks
+            if without.residual < 0.5:  # else single mistakes do not connect the sinks, and it says so
+                np.testing.assert_allclose(without.distribution, with_edges.distribution, atol=1e-6)
+            else:
+                assert without.residual == 1.0 and abs(without.distribution.sum() - 1) < 1e-9
+
+
+def test_finite_alpha_of_a_game_too_large_for_memory_names_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alpharank, "EDGE_LIMIT", 10)
+    with pytest.raises(GameTooLarge, match="use alpha=None"):
+        alpha_rank([np.ones((9, 9))] * 2, alpha=1.0)
+
+
+@pytest.mark.parametrize("players", [3, 4])
+def test_alpha_rank_trains_populations_of_many_players(players: int) -> None:
+    solver = PSRO(openspiel(f"kuhn_poker(players={players})"), meta_solver="alpharank", eval="uniform")
+    solver.step(9)
+    assert solver.meta.sizes.tolist() == [10] * players
+    assert solver.distance().nash_conv > 0
