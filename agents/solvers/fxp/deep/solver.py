@@ -144,6 +144,11 @@ class DeepFXP:
     # results
 
     @property
+    def population(self) -> TeamArchive:
+        """The frozen teams."""
+        return self.archive
+
+    @property
     def payoff_matrix(self) -> FloatArray:
         """[P, P] sampled mean returns between the archive's teams."""
         return self.archive.payoffs.copy()
