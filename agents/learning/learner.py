@@ -6,10 +6,11 @@ arXiv 2103.01955; Tomar et al. (2022), arXiv 2005.09814.  Cost: see ``docs/learn
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,7 +18,8 @@ from equilibria.agents.learning.advantages import advantages, normalised
 from equilibria.agents.learning.batches import Batch
 from equilibria.agents.learning.buffer import Buffer
 from equilibria.agents.learning.critics import CentralCritic, Critic, OwnCritic
-from equilibria.agents.learning.losses import masked_mean, mdpo_loss, policy_loss, value_loss
+from equilibria.agents.learning.first_actions import TABLE, first_actions
+from equilibria.agents.learning.losses import decoupled_loss, masked_mean, mdpo_loss, policy_loss, value_loss
 from equilibria.agents.learning.players import AgentPlayer, FrozenPlayer, Player
 from equilibria.agents.learning.policies import JointPolicy, ProductPolicy
 from equilibria.agents.learning.rollout import Rollout, evaluate_returns
@@ -36,9 +38,9 @@ from equilibria.agents.learning.torch_import import torch
 from equilibria.agents.learning.value_norm import ValueNorm
 from equilibria.sim.certificate import Certificate
 from equilibria.sim.contract import State
-from equilibria.sim.errors import NumericalError, Unsupported
+from equilibria.sim.errors import NumericalError, Unsupported, unknown_name
 from equilibria.sim.seeds import SeedTree
-from equilibria.sim.types import FloatArray
+from equilibria.sim.types import AnyArray, FloatArray
 
 ADAM_EPSILON = 1e-5
 LEAST_STEP = 0.01
@@ -64,6 +66,8 @@ class Learner:
     An iteration is one update.  Torch runs on one thread, so results do not depend on their number.
     """
 
+    table_names: ClassVar[tuple[str, ...]] = (TABLE,)
+
     def __init__(
         self,
         game: Any,
@@ -86,6 +90,7 @@ class Learner:
         self.actor, self.critic = made, judge
         self.actor_optimiser = _adam(made, settings.actor_lr)
         self.critic_optimiser = _adam(judge, settings.critic_lr)
+        self.reference = copy.deepcopy(made) if settings.reference_decay is not None else None
         per_agent = settings.value_norm == "per_agent"
         self.norm = ValueNorm(decay=settings.value_norm_decay, size=judge.values if per_agent else 1)
         self.latest: dict[str, float] = {}
@@ -183,6 +188,18 @@ class Learner:
                 self.game, {**self.frozen_opponents(), team: own}, episodes=episodes, key=int(seeds.key())
             )
 
+    def fork(self, settings: PPOSettings) -> Learner:
+        """Return an independent learner that goes on from the present state with other rates.
+
+        Sizes of networks and worlds must stay; subclasses with other constructors override this.
+        """
+        columns = self.spaces.columns
+        twin = type(self)(
+            self.game, settings, seeds=self.seeds, roles=columns, opponents=self.frozen_opponents(), budget=self.budget
+        )
+        twin.load(self.save())
+        return twin
+
     def frozen_opponents(self) -> dict[Any, Player]:
         """Return copies of the other agents' players, so that playing on does not change this run."""
         return {who: player.copy() for who, player in self._opponents.items()}
@@ -193,6 +210,16 @@ class Learner:
         names = list(dict.fromkeys(name for row in rows for name in row))
         return {name: np.array([row.get(name, math.nan) for row in rows]) for name in names}
 
+    def table(self, name: str) -> dict[str, AnyArray]:
+        """Return table ``first_actions``: the joint actions played most often at the start of episodes.
+
+        Raises:
+            UnknownName: If there is no such table.
+        """
+        if name != TABLE:
+            raise unknown_name("table", name, self.table_names)
+        return first_actions(self)
+
     def save(self) -> State:
         """Return weights, moments, statistics, generators and worlds; the unread history is left out."""
         whole = State({}, {"iteration": self._iteration, "latest": dict(self.latest)})
@@ -201,6 +228,7 @@ class Learner:
             "critic": module_state(self.critic),
             "actor_moments": adam_state(self.actor_optimiser),
             "critic_moments": adam_state(self.critic_optimiser),
+            "reference": State() if self.reference is None else module_state(self.reference),
             "norm": self.norm.save(),
             "acting": generator_state(self._generator),
             "shuffle": generator_state(self._shuffle),
@@ -219,6 +247,8 @@ class Learner:
         """
         load_module(self.actor, state.part("actor").arrays, "policy")
         load_module(self.critic, state.part("critic").arrays, "critic")
+        if self.reference is not None:
+            load_module(self.reference, state.part("reference").arrays, "reference policy")
         load_adam(self.actor_optimiser, state.part("actor_moments"))
         load_adam(self.critic_optimiser, state.part("critic_moments"))
         self.norm.load(state.part("norm"))
@@ -340,15 +370,15 @@ class Learner:
             length = settings.chunk
             chunks = total // length
             order = torch.randperm(chunks, generator=self._shuffle)
-            for part in order.tensor_split(min(settings.minibatches, chunks)):
+            for part in order.tensor_split(min(settings.parts, chunks)):
                 block, world = part // settings.worlds, part % settings.worlds
                 rows = block * length + torch.arange(length).unsqueeze(1)
                 yield buffer.batch((rows * settings.worlds + world).flatten(), length)
-        elif settings.minibatches == 1:
+        elif settings.parts == 1:
             yield buffer.batch()
         else:
             order = torch.randperm(total, generator=self._shuffle)
-            size = -(-total // settings.minibatches)
+            size = -(-total // settings.parts)
             for part in order.split(size):
                 yield buffer.batch(part)
 
@@ -372,10 +402,20 @@ class Learner:
             if settings.update == "mdpo":
                 loss = self._mirror_loss(found.log_prob, found.log_probs, gain, batch)
                 loss = loss - settings.entropy_weight * masked_mean(found.entropy, batch.active)
+            elif self.reference is not None:
+                with torch.no_grad():
+                    reference = self.reference.evaluate(batch).log_prob
+                loss = decoupled_loss(
+                    found.log_prob, reference, batch.log_prob, gain, active=batch.active, clip=settings.clip
+                ) - settings.entropy_weight * masked_mean(found.entropy, batch.active)
         for extra in (found.extra_loss, self.extra_loss(batch)):
             if extra is not None:
                 loss = loss + extra
         norm = self._descend(self.actor_optimiser, self.actor, loss, "policy")
+        if self.reference is not None and settings.reference_decay is not None:
+            with torch.no_grad():
+                for average, present in zip(self.reference.parameters(), self.actor.parameters(), strict=True):
+                    average.lerp_(present, 1 - settings.reference_decay)
         return {
             "policy_loss": float(loss.detach()),
             "entropy": report.entropy,
@@ -455,7 +495,7 @@ class Learner:
             (self.critic_optimiser, self.settings.critic_lr),
         ):
             for group in optimiser.param_groups:
-                group["lr"] = rate * left
+                group["lr"] = rate * left * self.settings.rate_factor
 
 
 @contextmanager

@@ -230,6 +230,10 @@ class Rollout:
         for _, player in self.seats.others:
             player.ended(over)
 
+    def mask(self) -> BoolArray | None:
+        """Return available actions [B, N, A] of the controlled agents, ``None`` when all always are."""
+        return self._mask_of(self.spaces)
+
     def _mask_of(self, spaces: Spaces) -> BoolArray | None:
         """Return available actions [B, N, A] of some agents, ``None`` when all always are."""
         masks = {role: self.game.action_mask(self.state, role) for role in self.game.roles}

@@ -13,7 +13,7 @@ from equilibria.dashboards.catalogue import Entry
 from equilibria.dashboards.figures import bars, lines
 from equilibria.dashboards.page import Context, Page
 from equilibria.dashboards.views.dag import show_graph, show_over_training
-from equilibria.dashboards.views.team_policies import DAG, is_team_policy, show_team
+from equilibria.dashboards.views.team_policies import DAG, FIRST, is_team_policy, show_first_actions, show_team
 from equilibria.dashboards.widgets import curve_rows, show_figure, show_table
 from equilibria.sim.analysis.curves import group_curve
 from equilibria.sim.analysis.facts import facts, finite, metric_facts
@@ -42,7 +42,7 @@ def build() -> Page:
         section="Worlds",
         icon=":material/diversity_3:",
         order=25,
-        tables=(DAG,),
+        tables=(DAG, FIRST),
         metrics=METRICS,
         render=render,
     )
@@ -200,6 +200,9 @@ def _one(context: Context, run: Run) -> None:
     if is_team_policy(run):
         st.subheader("Team policy")
         show_team(context, run)
+    if FIRST in run.tables():
+        st.subheader("What the team plays first")
+        show_first_actions(context, run)
     _learning(context, run)
 
 

@@ -16,6 +16,7 @@ from equilibria.sim.store import Run
 from equilibria.sim.types import BoolArray, FloatArray
 
 POLICY: Final = "policy"
+FIRST: Final = "first_actions"
 DAG: Final = "dag"
 COLUMNS: Final = {"agent", "state", "parents", "action", "probability"}
 MAX_ROWS: Final = 40
@@ -160,4 +161,32 @@ def _joint(context: Context, frame: pl.DataFrame, dag: BoolArray) -> None:
         name="joint_actions",
         caption="Joint actions of the team. Independent agents can only make products of their own mixtures; with edges "
         "the team can put all mass on several joint actions that fit together.",
+    )
+
+
+def show_first_actions(context: Context, run: Run) -> None:
+    """Show the joint actions that a learned team plays at the start of episodes."""
+    unit = pick_unit(run, FIRST, "First actions at")
+    frame = reader.at_unit(run, FIRST, unit, limit=5_000)
+    if frame.is_empty():
+        return
+    wide = (
+        frame.sort("rank", "agent")
+        .group_by("rank", maintain_order=True)
+        .agg(pl.col("share").first(), pl.col("action").cast(pl.String).str.join(", ").alias("joint"))
+        .head(SHOWN)
+    )
+    figure = bars.bars(
+        wide["joint"].to_list(),
+        wide["share"].to_list(),
+        y_label="share of episodes",
+        x_label="joint action (one number per agent)",
+        mode=context.mode,
+    )
+    show_figure(
+        figure,
+        name="first_actions",
+        caption="What the team plays at the start of an episode, counted in fresh worlds. Independent agents spread over "
+        "all combinations of their own actions; a team that has learned to coordinate concentrates on a few.",
+        rows=frame,
     )

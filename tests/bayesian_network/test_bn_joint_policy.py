@@ -31,7 +31,7 @@ from equilibria.games.vector.coordination import CoordinationWorld
 from equilibria.games.vector.tabular import coordination_game
 from equilibria.games.vector.team_matrix import TeamMatrixWorld
 from equilibria.sim.contract import Role
-from equilibria.sim.errors import InvalidValue
+from equilibria.sim.errors import InvalidValue, UnknownName
 from equilibria.sim.philox import uniform
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import AnyArray
@@ -297,8 +297,10 @@ def test_table_and_graph_say_how_likely_edges_are() -> None:
         chances = learned.edge_probabilities()
         assert learned.graph().edges[0, 1]["probability"] == chances[0, 1]
         assert 0 < chances.sum() < 3 and ((chances >= 0) & (chances <= 1)).all()
-    with pytest.raises(InvalidValue, match="dag"):
+    with pytest.raises(UnknownName, match="dag"):
         fixed.table("policy")
+    share = fixed.table("first_actions")["share"]
+    assert share.reshape(-1, 3)[:, 0].sum() == pytest.approx(1.0)
 
 
 def test_reward_floor_changes_what_is_learned_from_only() -> None:

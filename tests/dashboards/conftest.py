@@ -62,6 +62,7 @@ name: learner
 game: {use: coordination_world}
 agents: [{role: all, use: mappo, params: {worlds: 8, steps: 25, certificate_updates: 2, certificate_episodes: 16}}]
 metrics: [{use: mean_return}, {use: evaluation_return, params: {episodes: 8}, every: 2}, {use: learning_numbers, params: {names: [entropy]}}]
+tables: [{name: first_actions, every: 2}]
 run: {budget: 4, seed: 1}
 """
 SHIPPED = ("cfr_kuhn", "vad_cfr_kuhn", "mmd_kuhn", "schelling", "contagion", "wealth_grid", "fxp_team_rps",

@@ -41,7 +41,7 @@ CASES = [
     ("auctions", {"run": "rochet_net"}, 4),
     ("bidding", {"run": "rtb_market", "state": "25% of the budget, 50% of the time left"}, 7),
     ("cooperative", {"run": "team"}, 5),
-    ("cooperative", {"game": "coordination_world", "run": "learner"}, 3),
+    ("cooperative", {"game": "coordination_world", "run": "learner"}, 4),
     ("dag", {"run": "bn_climbing", "at_dag": "50"}, 4),
     ("policy", {"run": "team"}, 2),
     ("gains", {"run": "psro"}, 2),

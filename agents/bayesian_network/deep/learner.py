@@ -22,7 +22,6 @@ from equilibria.agents.learning.learner import Learner
 from equilibria.agents.learning.response import gain_certificate
 from equilibria.agents.learning.torch_import import torch
 from equilibria.sim.certificate import Certificate
-from equilibria.sim.errors import InvalidValue
 from equilibria.sim.types import AnyArray, BoolArray, FloatArray
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class BNMAPPO(Learner):
     """
 
     settings: BNMAPPOSettings
-    table_names = ("dag",)
+    table_names = ("dag", "first_actions")
 
     def make_policy(self, generator: torch.Generator) -> BNJointPolicy:
         """Return the policy of the settings' graph."""
@@ -93,9 +92,12 @@ class BNMAPPO(Learner):
         return np.asarray(found.double().mean(dim=0).numpy())
 
     def table(self, name: str) -> dict[str, AnyArray]:
-        """Return one row per ordered pair of agents: parent, child, probability of the edge."""
-        if name not in self.table_names:
-            raise InvalidValue(f"{NAME} offers the tables {', '.join(self.table_names)}, not {name!r}")
+        """Return ``dag``: one row per ordered pair of agents: parent, child, probability of the edge.
+
+        ``first_actions`` is that of every learner.
+        """
+        if name != "dag":
+            return super().table(name)
         chances = self.edge_probabilities()
         parent, child = np.nonzero(~np.eye(len(chances), dtype=np.bool_))
         return {"parent": parent, "child": child, "probability": chances[parent, child]}
