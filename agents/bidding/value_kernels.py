@@ -249,33 +249,89 @@ def next_nodes(nodes, new, first, weights, sums, stride, reward, cost_weight, ga
     """
     j = 0
     last_cell = top // stride
-    for k in range(first, new.shape[0]):
-        own = gamma * nodes[k]
-        # The cell of the bid moves slowly from node to node: walk from the last one.
-        while j > 0 and reward - cost_weight * (j * stride) + gamma * nodes[k - j] - own < 0.0:
-            j -= 1
-        while j < last_cell and reward - cost_weight * (j + 1) * stride + gamma * nodes[k - j - 1] - own >= 0.0:
-            j += 1
-        at = reward - cost_weight * (j * stride) + gamma * nodes[k - j] - own
-        a = -1
-        if at >= 0.0:
-            slope = (gamma * (nodes[k - j] - nodes[k - j - 1]) + cost_weight * stride) / stride
-            inside = stride - 1 if slope * (stride - 1) <= at else int(at / slope)
-            a = min(top, j * stride + inside)
-        s0 = s1 = s2 = s3 = 0.0
-        row = weights[a + 1]
-        i = 0
-        count = min(row.shape[0], j + 2)
-        while i + 3 < count:
-            s0 += row[i] * nodes[k - i]
-            s1 += row[i + 1] * nodes[k - i - 1]
-            s2 += row[i + 2] * nodes[k - i - 2]
-            s3 += row[i + 3] * nodes[k - i - 3]
-            i += 4
-        while i < count:
-            s0 += row[i] * nodes[k - i]
-            i += 1
-        new[k] = own + sums[0, a + 1] * (reward - own) + gamma * ((s0 + s1) + (s2 + s3)) - cost_weight * sums[1, a + 1]
+    inside, acc, left, slope = np.empty(BLOCK, np.int64), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    for begin in range(first, new.shape[0], BLOCK):
+        size = min(BLOCK, new.shape[0] - begin)
+        j = _cell(nodes, begin, j, last_cell, stride, reward, cost_weight, gamma)
+        # The cell of the bid moves slowly from node to node: a block usually shares it.
+        own, at, after = nodes[begin : begin + size], nodes[begin - j :], nodes[begin - j - 1 :]
+        if not _same_cell(own, at, after, j, last_cell, stride, reward, cost_weight, gamma):
+            for k in range(begin, begin + size):
+                j = _cell(nodes, k, j, last_cell, stride, reward, cost_weight, gamma)
+                new[k] = _one_node(nodes, k, j, weights, sums, stride, reward, cost_weight, gamma, top)
+            continue
+        _steps_inside(own, at, after, j, stride, reward, cost_weight, gamma, left, slope, inside)
+        for i in range(size):
+            acc[i] = 0.0
+        total, full = acc[:size], weights[j * stride]  # every price below the cell of the bid
+        for d in range(j):
+            weight, before = full[d], nodes[begin - d : begin + size - d]
+            for i in range(size):
+                total[i] += weight * before[i]
+        for i in range(size):
+            a = min(top, j * stride + inside[i]) + 1
+            row = weights[a]
+            value = total[i] + row[j] * at[i] + row[j + 1] * after[i]
+            kept = gamma * own[i]
+            new[begin + i] = kept + sums[0, a] * (reward - kept) + gamma * value - cost_weight * sums[1, a]
+
+
+@kernel
+def _cell(nodes, k, j, last_cell, stride, reward, cost_weight, gamma):  # type: ignore[no-untyped-def]
+    """Return the number of whole strides in the bid at node k, walking from j."""
+    own = gamma * nodes[k]
+    while j > 0 and reward - cost_weight * (j * stride) + gamma * nodes[k - j] - own < 0.0:
+        j -= 1
+    while j < last_cell and reward - cost_weight * (j + 1) * stride + gamma * nodes[k - j - 1] - own >= 0.0:
+        j += 1
+    return j
+
+
+@kernel
+def _same_cell(own, at, after, j, last_cell, stride, reward, cost_weight, gamma):  # type: ignore[no-untyped-def]
+    """Say whether the bids of all nodes of a block lie in cell j."""
+    others = 0
+    for i in range(own.shape[0]):
+        kept = gamma * own[i]
+        below = reward - cost_weight * (j * stride) + gamma * at[i] - kept
+        above = reward - cost_weight * ((j + 1) * stride) + gamma * after[i] - kept
+        others += np.int64(below < 0.0) + np.int64(above >= 0.0) * np.int64(j < last_cell)
+    return others == 0
+
+
+@kernel
+def _steps_inside(own, at, after, j, stride, reward, cost_weight, gamma, left, slope, inside):  # type: ignore[no-untyped-def]
+    """Write how many units of money beyond cell j's first one each node bids, V being linear in the cell.
+
+    ``left`` and ``slope`` are scratch space.
+    """
+    share = 1.0 / stride
+    for i in range(own.shape[0]):
+        inside[i] = 0
+        left[i] = reward - cost_weight * (j * stride) + gamma * at[i] - gamma * own[i]
+        slope[i] = (gamma * (at[i] - after[i]) + cost_weight * stride) * share
+    for step in range(1, stride):
+        for i in range(own.shape[0]):
+            inside[i] += np.int64(slope[i] * step <= left[i])
+
+
+@kernel
+def _one_node(nodes, k, j, weights, sums, stride, reward, cost_weight, gamma, top):  # type: ignore[no-untyped-def]
+    """Return V(t, k stride) for a bid in cell j."""
+    own = gamma * nodes[k]
+    at = reward - cost_weight * (j * stride) + gamma * nodes[k - j] - own
+    if at < 0.0:
+        return own
+    slope = (gamma * (nodes[k - j] - nodes[k - j - 1]) + cost_weight * stride) / stride
+    inside = 0
+    while inside < stride - 1 and slope * (inside + 1) <= at:
+        inside += 1
+    a = min(top, j * stride + inside) + 1
+    row = weights[a]
+    value = 0.0
+    for d in range(min(row.shape[0], j + 2)):
+        value += row[d] * nodes[k - d]
+    return own + sums[0, a] * (reward - own) + gamma * value - cost_weight * sums[1, a]
 
 
 @kernel
@@ -336,5 +392,5 @@ def solve_coarse(table, fine, stride, m, reward, gain, step, cost_weight, gamma,
             new[k] = table[t, k * stride]
         for k in range(used, inner + upper):
             new[k] = new[used - 1]
-        nodes[:] = new
-        table[t, fine:] = new[inner:]
+        nodes, new = new, nodes
+        table[t, fine:] = nodes[inner:]
