@@ -6,6 +6,7 @@ Mirror Descent Policy Optimization, arXiv 2005.09814.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from equilibria.agents.learning.torch_import import torch
@@ -74,6 +75,39 @@ def policy_loss(
     spread = masked_mean(entropy, active)
     loss = -masked_mean(surrogate, active) - entropy_weight * spread
     return _reported(loss, log_ratio.detach(), spread, active, clip)
+
+
+def decoupled_loss(
+    log_prob: torch.Tensor,
+    reference_log_prob: torch.Tensor,
+    old_log_prob: torch.Tensor,
+    advantage: torch.Tensor,
+    *,
+    active: torch.Tensor | None = None,
+    clip: float = 0.2,
+) -> torch.Tensor:
+    """Return -mean of (reference / old) min(r A, clip(r, 1 - clip, 1 + clip) A), r = present / reference.
+
+    Ratios to the acting policy are capped at 100.  With the acting policy as reference it is PPO's objective.
+
+    Args:
+        log_prob: [...] of the stored actions under the present policy.
+        reference_log_prob: [...] under the reference policy.
+        old_log_prob: [...] stored when acting.
+        advantage: [...] normalised advantages.
+        active: bool [...], ``None`` for all.
+        clip: Half width of the trusted ratios to the reference, > 0.
+
+    Source: Hilton, Cobbe, Schulman (2022), Batch size-invariance for policy optimization, arXiv 2110.00641.
+    """
+    if clip <= 0:
+        raise InvalidValue(f"clip must be > 0, got {clip!r}")
+    gap, gain = _inputs(log_prob, old_log_prob, advantage, active)
+    shift, _ = _inputs(reference_log_prob, old_log_prob, advantage, active)
+    ratio = gap.clamp(max=math.log(100.0)).exp()
+    weight = shift.exp()
+    near = torch.minimum(torch.maximum(ratio, weight * (1 - clip)), weight * (1 + clip))
+    return _finite(-masked_mean(torch.minimum(ratio * gain, near * gain), active), "decoupled policy loss")
 
 
 def mdpo_loss(

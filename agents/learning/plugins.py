@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from equilibria.agents.learning.metric_settings import EvaluationSettings, LearningNumbersSettings
+from equilibria.agents.learning.saved_settings import FromRunSettings
 from equilibria.agents.learning.settings import IPPOSettings, MAPPOSettings, MDPOSettings, PPOSettings
 from equilibria.sim.plugin import NoSettings, Plugin, Settings
 
@@ -43,6 +44,19 @@ ippo = _learner(
 )
 mdpo = _learner(
     "mdpo", "Mirror descent policy optimisation, on-policy", MDPOSettings, "Tomar et al. (2022), arXiv 2005.09814"
+)
+
+from_run = Plugin(
+    kind="agent",
+    name="from_run",
+    summary="The frozen policy of an earlier training run",
+    target=f"{_HERE}.saved:from_run",
+    settings=FromRunSettings,
+    engines=ENGINES,
+    forms=FORMS,
+    requires="learn",
+    modules=("torch",),
+    produces="agent",
 )
 
 

@@ -72,13 +72,43 @@ class PPOSettings(Settings):
     update: Literal["ppo", "mdpo"] = Field(
         default="ppo", description="Clipped ratios, or mirror descent with a KL term whose weight grows."
     )
-
+    reference_decay: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Clip ratios to an average of past policies with this decay per gradient step (PPO-EWMA); none: off.",
+    )
+    base_worlds: int | None = Field(
+        default=None,
+        ge=1,
+        description="Worlds that minibatches and rates are meant for; with more worlds they are adapted by scaling.",
+    )
+    scaling: Literal["minibatches", "sqrt_rate"] = Field(
+        default="minibatches",
+        description="minibatches: their number grows with the worlds, all else stays (the recipe); sqrt_rate: "
+        "their size grows and the rates with its root (for comparison).",
+    )
     certificate_updates: int = Field(
         default=10, ge=1, le=100_000, description="Updates of each best response that the certificate trains."
     )
     certificate_episodes: int = Field(
         default=512, ge=2, le=1_000_000, description="Episodes on each side of the certificate's comparison."
     )
+
+    @property
+    def scale(self) -> float:
+        """Number of worlds in units of ``base_worlds``; 1 when that is not given."""
+        return self.worlds / self.base_worlds if self.base_worlds else 1.0
+
+    @property
+    def parts(self) -> int:
+        """Minibatches per pass after scaling."""
+        return max(1, round(self.minibatches * self.scale)) if self.scaling == "minibatches" else self.minibatches
+
+    @property
+    def rate_factor(self) -> float:
+        """Factor of both learning rates after scaling."""
+        return float(self.scale**0.5) if self.scaling == "sqrt_rate" else 1.0
 
     @model_validator(mode="after")
     def _chunks_fit(self) -> Self:

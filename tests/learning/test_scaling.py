@@ -1,0 +1,117 @@
+"""Outer steps: the recipe for more worlds, plateaus and their cause, averaged reference policies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from equilibria.agents.learning.learner import Learner
+from equilibria.agents.learning.losses import decoupled_loss, policy_loss
+from equilibria.agents.learning.scaling import diagnose, on_plateau
+from equilibria.agents.learning.settings import PPOSettings
+from equilibria.games.vector.markov import contextual_bandit
+from equilibria.sim.errors import InvalidValue
+from equilibria.sim.seeds import SeedTree
+from equilibria.sim.types import FloatArray
+
+
+def test_more_worlds_mean_more_minibatches_of_the_same_size_and_rate() -> None:
+    base = PPOSettings(worlds=32, minibatches=2, base_worlds=32)
+    large = base.model_copy(update={"worlds": 128})
+    assert (base.parts, large.parts) == (2, 8)
+    assert base.worlds / base.parts == large.worlds / large.parts
+    assert large.rate_factor == 1.0
+    other = large.model_copy(update={"scaling": "sqrt_rate"})
+    assert (other.parts, other.rate_factor) == (2, 2.0)
+    assert PPOSettings(worlds=512, minibatches=3).parts == 3
+    learner = Learner(
+        contextual_bandit(np.random.default_rng(1)), PPOSettings(worlds=64, steps=2, base_worlds=16, minibatches=1),
+        seeds=SeedTree(1),
+    )  # fmt: skip
+    assert [len(b.index) for b in learner._minibatches(learner._storage())] == [32] * 4
+
+
+def test_a_plateau_is_where_the_return_stopped_growing() -> None:
+    steps = np.linspace(0, 1, 100)
+    assert not on_plateau(steps)
+    assert on_plateau(np.minimum(steps, 0.6))
+    assert on_plateau(np.where(steps > 0.5, np.nan, np.minimum(steps, 0.1)))
+    with pytest.raises(InvalidValue, match="at least 20 updates"):
+        on_plateau(np.ones(19))
+
+
+class NoisyDescent:
+    """The model of an outer loop: x <- x - rate (x + noise), return -x^2 / 2."""
+
+    def __init__(self, settings: PPOSettings, x: FloatArray, noise: float) -> None:
+        self.settings, self.x, self.noise = settings, x, noise
+        self._rng, self._returns = np.random.default_rng(3), [0.0]
+
+    def step(self, n: int) -> None:
+        for _ in range(n):
+            self.x = self.x - self.settings.actor_lr * (self.x + self.noise * self._rng.standard_normal(self.x.shape))
+            self._returns.append(-0.5 * float((self.x**2).mean()))
+
+    def history(self) -> dict[str, FloatArray]:
+        found, self._returns = np.array(self._returns[1:]), [0.0]
+        return {"mean_return": found}
+
+    def fork(self, settings: PPOSettings) -> NoisyDescent:
+        return NoisyDescent(settings, self.x.copy(), self.noise)
+
+
+@pytest.mark.parametrize(("noise", "words"), [(1.0, "noise plateau"), (0.0, "another cause")])
+def test_the_learning_rate_test_tells_noise_from_other_causes(noise: float, words: str) -> None:
+    run: Any = NoisyDescent(PPOSettings(actor_lr=0.9), np.full(64, 60.0), noise)
+    run.step(300)
+    x = run.x.copy()
+    found = diagnose(run, run.history()["mean_return"])
+    assert found.plateau
+    assert words in found.verdict
+    assert np.array_equal(x, run.x)
+    if noise:  # stationary losses rate / (2 (2 - rate)) for both steps
+        assert found.gain == pytest.approx(0.9 / 2.2 - 0.18 / 3.64, abs=0.1)
+
+
+def test_a_fork_goes_on_without_moving_its_origin() -> None:
+    world = contextual_bandit(np.random.default_rng(2), 4, 3)
+    learner = Learner(world, PPOSettings(worlds=8, steps=2, minibatches=1, hidden=8), seeds=SeedTree(1))
+    learner.step(2)
+    before = learner.save()
+    twin = learner.fork(learner.settings)
+    twin.step(2)
+    assert all(np.array_equal(value, learner.save().arrays[name]) for name, value in before.arrays.items())
+    learner.step(2)
+    assert all(np.array_equal(value, learner.save().arrays[name]) for name, value in twin.save().arrays.items())
+
+
+def test_a_growing_run_is_not_tested() -> None:
+    learner = Learner(contextual_bandit(np.random.default_rng(1)), PPOSettings(worlds=4), seeds=SeedTree(1))
+    assert diagnose(learner, np.arange(50.0)).verdict.startswith("no plateau")
+
+
+def test_with_the_acting_policy_as_reference_the_decoupled_loss_is_that_of_ppo() -> None:
+    g = torch.Generator().manual_seed(1)
+    new, old, gain = (torch.randn(200, generator=g) * 0.4 for _ in range(3))
+    plain = policy_loss(new, old, gain, torch.zeros(200), entropy_weight=0.0).loss
+    assert torch.allclose(decoupled_loss(new, old, old, gain), plain, atol=1e-6)
+    # reference twice as likely as when acting, present three times: r = 1.5 is clipped to 1.2, times 2
+    present, middle, acting = (torch.log(torch.tensor([x])) for x in (3.0, 2.0, 1.0))
+    assert float(decoupled_loss(present, middle, acting, torch.ones(1))) == pytest.approx(-2.4)
+    assert float(decoupled_loss(present, middle, acting, -torch.ones(1))) == pytest.approx(3.0)
+
+
+def test_the_reference_policy_is_the_average_of_past_ones() -> None:
+    world = contextual_bandit(np.random.default_rng(1))
+    settings = PPOSettings(worlds=8, steps=1, epochs=1, minibatches=1, reference_decay=0.5)
+    learner = Learner(world, settings, seeds=SeedTree(1))
+    assert learner.reference is not None
+    first = learner.actor.head.weight.detach().clone()
+    learner.step(1)
+    second = learner.actor.head.weight.detach().clone()
+    learner.step(1)
+    third = learner.actor.head.weight.detach()
+    assert torch.allclose(learner.reference.head.weight, 0.25 * first + 0.25 * second + 0.5 * third, atol=1e-6)
