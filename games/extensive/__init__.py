@@ -5,6 +5,7 @@ from __future__ import annotations
 from equilibria.sim.lazy import exports
 
 _PUBLIC: dict[str, str] = {
+    "AlternatingOffers": "equilibria.games.extensive.bargaining:AlternatingOffers",
     "BehaviouralPolicy": "equilibria.games.extensive.policy:BehaviouralPolicy",
     "ExtensiveGame": "equilibria.games.extensive.arrays:ExtensiveGame",
     "GameArrays": "equilibria.games.extensive.arrays:GameArrays",

@@ -104,6 +104,50 @@ def test_members_agree_on_plentiful_data_and_disagree_on_few() -> None:
     assert np.mean(values) == pytest.approx(0.125, abs=0.02)
 
 
+def test_more_data_lower_the_deviation_on_average() -> None:
+    # one policy pair, 20 seeds: the deviation with 4 times the episodes is smaller in the mean and in most pairs
+    def deviation(weight: float, seed: int) -> float:
+        ensemble = learn(_complete_kuhn(weight), CoffeeSettings(), SeedTree(seed))
+        return float(np.std([expected_values(g, uniform_policy(g))[0] for g in ensemble.games]))
+
+    few = np.array([deviation(5.0, s) for s in range(20)])
+    many = np.array([deviation(20.0, s) for s in range(20)])
+    assert many.mean() < few.mean()
+    assert (many < few).sum() >= 14  # one-sided sign test of 20 pairs: p < 0.06
+
+
+def test_deviation_is_zero_where_members_agree_and_nothing_is_unknown() -> None:
+    solver = CoffeePSRO(generate("kuhn_poker", episodes=50), CoffeeSettings())
+    values = np.tile(np.array([0.3, -1.0]), (6, 1))
+    values[-1] = 0.0  # expected uncertainty of the steps
+    np.testing.assert_array_equal(solver._spread(values), 0.0)
+    values[0, 0] += 1.0
+    assert solver._spread(values)[0] > 0
+
+
+def test_learning_never_touches_the_true_game() -> None:
+    class Untouchable:
+        """Raises whatever is asked of it."""
+
+        def __getattribute__(self, name: str) -> object:
+            raise AssertionError(f"the true game was asked for {name}")
+
+    data = generate("kuhn_poker", episodes=200, coverage=0.5)
+    solver = CoffeePSRO(data, true_game=Untouchable())  # type: ignore[arg-type]
+    solver.step(3)
+    assert solver.policy().probs.size and solver.coverage() > 0
+    with pytest.raises(AssertionError, match="true game was asked"):
+        solver.certificate()
+
+
+@pytest.mark.parametrize("strength", [0.02, 0.1])
+def test_small_penalties_cost_nothing_on_complete_data(strength: float) -> None:
+    game = openspiel("kuhn_poker")
+    solver = CoffeePSRO(_complete_kuhn(1e4), CoffeeSettings(own_penalty=strength, strategic_penalty=strength))
+    solver.step(15)
+    assert nash_conv(game, solver.transferred(game)) < 0.02
+
+
 def test_bounds_contain_the_estimate_and_old_payoffs_never_change() -> None:
     solver = CoffeePSRO(generate("kuhn_poker", episodes=300, coverage=0.5), CoffeeSettings())
     solver.step(3)

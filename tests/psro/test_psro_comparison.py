@@ -47,3 +47,12 @@ def test_four_player_kuhn_needs_less_than_500_megabytes() -> None:
     assert final("kuhn_poker(players=4)", "shor") < 1e-3
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert grown < 500
+
+
+@pytest.mark.slow
+def test_double_oracle_ends_at_the_value_of_leduc() -> None:
+    run = PSRO(openspiel("leduc_poker"), meta_solver="nash")
+    while not run.terminated and run.iteration < 500:
+        run.step(10)
+    assert run.terminated and run.distance().nash_conv < 1e-8
+    assert abs(run.distance().values[0] - -0.0856064241) < 1e-6

@@ -129,3 +129,17 @@ def test_reporting_does_not_change_the_state(name: str, params: dict[str, Any]) 
 @pytest.mark.parametrize(("name", "params"), CASES)
 def test_psro_keeps_the_solver_contract(name: str, params: dict[str, Any]) -> None:
     check_solver(lambda: make(name, params))
+
+
+@pytest.mark.parametrize("solver", ["shor", "nash", "alpharank", "rectified"])
+def test_a_run_can_be_resumed_at_any_iteration(solver: str) -> None:
+    whole = make("kuhn_poker", {"meta_solver": solver})
+    states = []
+    for _ in range(10):
+        states.append(whole.save())
+        whole.step(1)
+    for at, state in enumerate(states):
+        resumed = make("kuhn_poker", {"meta_solver": solver})
+        resumed.load(state)
+        resumed.step(10 - at)
+        assert fingerprint(resumed) == fingerprint(whole)

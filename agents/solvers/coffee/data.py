@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from equilibria.games.extensive.bargaining import AlternatingOffers
 from equilibria.games.extensive.spiel import load
 from equilibria.sim.errors import InvalidValue
 from equilibria.sim.seeds import SeedTree
@@ -95,11 +96,14 @@ class OfflineData:
         return cls(str(header["name"]), steps, rewards.astype(np.float64), ends["weight"].to_numpy())
 
 
-def generate(game: str, *, episodes: int, coverage: float = 1.0, seeds: SeedTree | None = None) -> OfflineData:
+def generate(
+    game: str | AlternatingOffers, *, episodes: int, coverage: float = 1.0, seeds: SeedTree | None = None
+) -> OfflineData:
     """Play a uniformly random behaviour policy in an OpenSpiel game and write down what happens.
 
     Args:
-        game: OpenSpiel game string; sequential, finite, with chance nodes of known outcomes.
+        game: OpenSpiel game string, or a game whose states have OpenSpiel's methods; sequential, finite, with chance
+            nodes of known outcomes.
         episodes: Number of episodes, >= 1.
         coverage: Probability that an infoset's actions are all tried; elsewhere only a fixed random half is.
         seeds: Seed tree.
@@ -109,7 +113,7 @@ def generate(game: str, *, episodes: int, coverage: float = 1.0, seeds: SeedTree
     if not 0 < coverage <= 1:
         raise InvalidValue(f"coverage must lie in (0, 1], got {coverage!r}")
     tree = seeds or SeedTree(0)
-    spiel = load(game)
+    spiel: Any = load(game) if isinstance(game, str) else game
     rng, tried = tree.child("episodes").generator(), _Restriction(coverage, tree)
     rows: dict[str, list[Any]] = {c: [] for c in _STEPS}
     rewards = np.zeros((episodes, spiel.num_players()))
@@ -132,7 +136,7 @@ def generate(game: str, *, episodes: int, coverage: float = 1.0, seeds: SeedTree
             step += 1
         rewards[e] = state.returns()
     steps = pl.DataFrame(rows, schema_overrides={"legal": pl.List(pl.Int64)})
-    return OfflineData(game, steps, rewards, np.ones(episodes))
+    return OfflineData(game if isinstance(game, str) else game.name, steps, rewards, np.ones(episodes))
 
 
 class _Restriction:
