@@ -118,7 +118,9 @@ def play(
         rows[t] = torch.from_numpy(world.rows(state))
         logits, _ = model.logits(rows[t], z)
         if not bool(torch.isfinite(logits).all()):
-            raise NumericalError("action logit", float("nan"), step=t, where=f"{world.name}, {n} agents")
+            b, i, _ = (int(x) for x in (~torch.isfinite(logits)).nonzero()[0])
+            place = f"action logit of agent {i} of {n} in world {b} at step {t}"
+            raise NumericalError(place, float("nan"), where=world.name)
         head = discrete_head(logits)
         actions[t] = head.mode() if greedy else head.sample(generator)
         log_prob[t] = head.log_prob(actions[t])

@@ -331,7 +331,7 @@ def test_weights_that_are_not_finite_stop_the_run_by_name() -> None:
     made = solver()
     with torch.no_grad():
         made.model.policy.head_out.bias[0] = float("nan")
-    with pytest.raises(NumericalError, match="action logit became nan at unit 0"):
+    with pytest.raises(NumericalError, match="action logit of agent 0 of 2 in world 0 at step 0 became nan at unit 0"):
         made.step(1)
     assert made.iteration == 0
 
