@@ -19,8 +19,8 @@ from equilibria.agents.bayesian_network.deep.learner import BNMAPPO
 from equilibria.agents.bayesian_network.deep.policy import BNJointPolicy
 from equilibria.agents.bayesian_network.deep.settings import (
     BNMAPPOSettings,
-    FloorSettings,
     GraphSettings,
+    LossScaleSettings,
     SparsitySettings,
 )
 from equilibria.agents.learning.batches import Batch
@@ -206,11 +206,11 @@ def test_sparsity_schedule_falls_from_one_to_zero() -> None:
     assert [plan.weight(p) for p in (0, 0.7, 0.75, 0.8, 1)] == pytest.approx([0.1, 0.1, 0.55, 1.0, 1.0])
 
 
-def test_reward_floor_falls_and_ends() -> None:
-    plan = FloorSettings(first=-1.0, last=-100.0, begin=0.2, end=0.6)
-    assert plan.at(0.1) == plan.at(0.2) == -1.0
-    assert plan.at(0.4) == pytest.approx(-10.0)
-    assert plan.at(0.6) is None and plan.at(1.0) is None
+def test_losses_grow_to_those_of_the_game() -> None:
+    plan = LossScaleSettings(first=0.01, begin=0.2, end=0.6)
+    assert plan.at(0.1) == plan.at(0.2) == 0.01
+    assert plan.at(0.4) == pytest.approx(0.1)
+    assert plan.at(0.6) == plan.at(1.0) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_reward_floor_falls_and_ends() -> None:
     [
         ({"sparsity": {"begin": 0.8, "end": 0.5}}, "begin must lie before end"),
         ({"dag": "full", "sparsity": {}}, "sparsity needs dag: learned"),
-        ({"reward_floor": {"first": -5, "last": -1}}, "the floor must fall"),
+        ({"loss_scale": {"begin": 0.8, "end": 0.5}}, "begin must lie before end"),
         ({"recurrent": True}, "no recurrent networks"),
     ],
 )
@@ -279,7 +279,7 @@ def test_solver_promises_hold() -> None:
             return Certificate(measure="none", value=0.0, unit="none", method="none")
 
     def make() -> BNMAPPO:
-        settings = BNMAPPOSettings(**SMALL, dag="learned", sparsity=SparsitySettings(), reward_floor=FloorSettings())
+        settings = BNMAPPOSettings(**SMALL, dag="learned", sparsity=SparsitySettings(), loss_scale=LossScaleSettings())
         return Uncertified(CoordinationWorld(3), settings, seeds=SeedTree(1), budget=4)
 
     check_solver(make, steps=4)
@@ -303,13 +303,12 @@ def test_table_and_graph_say_how_likely_edges_are() -> None:
     assert share.reshape(-1, 3)[:, 0].sum() == pytest.approx(1.0)
 
 
-def test_reward_floor_changes_what_is_learned_from_only() -> None:
-    solver = learner(Aloha(), budget=10, **SMALL, dag="full", reward_floor=FloorSettings(first=-0.5))
-    solver.step(1)
+def test_loss_scale_changes_what_is_learned_from_only() -> None:
+    solver = learner(Aloha(), budget=10, **SMALL, dag="full", loss_scale=LossScaleSettings(first=1e-6))
+    solver.step(2)  # 20 steps of every world: an episode has ended
     numbers = solver.history()
-    assert numbers["mean_reward"][0] > -0.5
-    solver.step(1)  # 20 steps of every world: an episode has ended
-    assert solver.history()["mean_return"][0] < -100
+    assert numbers["mean_reward"].min() > -0.01
+    assert numbers["mean_return"][1] < -100
 
 
 def test_density_follows_its_schedule_to_a_decentralised_policy() -> None:

@@ -62,5 +62,5 @@ def test_edges_take_turns_on_the_aloha_channel() -> None:
     """About ten minutes.  One static set of senders is worth 6.2, central greedy play 9.7."""
     full = returns("full")
     assert np.median(full) >= 8.0
-    assert returns("empty", reward_floor=None).max() <= 6.4
+    assert returns("empty", loss_scale=None).max() <= 6.4
     assert returns("empty").max() <= 6.4

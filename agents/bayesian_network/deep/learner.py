@@ -64,11 +64,11 @@ class BNMAPPO(Learner):
         self.actor.progress = self.progress
 
     def reward_transform(self, buffer: Buffer) -> None:
-        """Apply the reward floor."""
-        plan = self.settings.reward_floor
-        floor = None if plan is None else plan.at(self.progress)
-        if floor is not None:
-            np.maximum(buffer.reward, floor, out=buffer.reward)
+        """Shrink losses as the curriculum says."""
+        plan = self.settings.loss_scale
+        if plan is not None:
+            reward = buffer.reward
+            np.multiply(reward, plan.at(self.progress), out=reward, where=reward < 0)
 
     def extra_numbers(self) -> Mapping[str, float]:
         """Return the density of the graphs, and the target it is driven to."""

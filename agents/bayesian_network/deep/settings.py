@@ -47,39 +47,32 @@ class SparsitySettings(Settings):
         return self.alpha + (self.alpha_end - self.alpha) * done
 
 
-class FloorSettings(Settings):
-    """A curriculum for rewards with rare large losses: early in training a step pays at least ``first``.
+class LossScaleSettings(Settings):
+    """A curriculum for rewards with rare large losses: negative rewards are multiplied by a scale that grows to 1.
 
-    Until the share ``begin`` of the updates rewards below ``first`` count as ``first``; then the floor falls
-    geometrically to ``last`` at the share ``end``; after that rewards are those of the game.  Evaluation always
-    uses the game's rewards.
+    The scale is ``first`` until the share ``begin`` of the updates, rises geometrically to 1 at the share ``end``
+    and stays there.  Evaluation always uses the game's rewards.
     """
 
-    first: float = Field(default=-0.5, lt=0, description="Least reward of a step at the beginning.")
-    last: float = Field(default=-100.0, lt=0, description="Floor just before it is taken away.")
-    begin: float = Field(default=0.4, ge=0, le=1, description="Share of the updates before the floor falls.")
-    end: float = Field(default=0.7, gt=0, le=1, description="Share of the updates after which there is no floor.")
+    first: float = Field(default=0.002, gt=0, le=1, description="Scale of negative rewards at the beginning.")
+    begin: float = Field(default=0.4, ge=0, le=1, description="Share of the updates before the scale rises.")
+    end: float = Field(default=0.7, gt=0, le=1, description="Share of the updates from which rewards are the game's.")
 
     @model_validator(mode="after")
-    def _falls(self) -> Self:
-        if not self.begin < self.end or self.last > self.first:
-            raise ValueError(
-                f"the floor must fall (last <= first) and begin before end, got {self.first} to {self.last} from "
-                f"{self.begin} to {self.end}"
-            )
+    def _ordered(self) -> Self:
+        if not self.begin < self.end:
+            raise ValueError(f"begin must lie before end, got {self.begin} and {self.end}")
         return self
 
-    def at(self, progress: float) -> float | None:
-        """Return the floor at a share of the updates, ``None`` when there is none.
+    def at(self, progress: float) -> float:
+        """Return the scale at a share of the updates.
 
         Example:
-            >>> FloorSettings(first=-1, last=-100, begin=0, end=1).at(0.5)
-            -10.0
+            >>> LossScaleSettings(first=0.01, begin=0, end=1).at(0.5)
+            0.1
         """
-        if progress >= self.end:
-            return None
-        done = max(0.0, (progress - self.begin) / (self.end - self.begin))
-        return float(self.first * (self.last / self.first) ** done)
+        done = min(1.0, max(0.0, (progress - self.begin) / (self.end - self.begin)))
+        return float(self.first * (1 / self.first) ** done)
 
 
 class GraphSettings(Settings):
@@ -122,8 +115,8 @@ class BNMAPPOSettings(GraphSettings, PPOSettings):
     values: Literal["agent", "team"] = Field(
         default="team", description="agent: each agent learns from its reward; team: all from the mean reward."
     )
-    reward_floor: FloorSettings | None = Field(
-        default=None, description="Curriculum that caps losses early in training; none: the game's rewards always."
+    loss_scale: LossScaleSettings | None = Field(
+        default=None, description="Curriculum that shrinks losses early in training; none: the game's rewards always."
     )
 
     @model_validator(mode="after")
