@@ -10,12 +10,16 @@ Uncertainty of a step: largest distance of a member's successor distribution fro
 its 95th percentile in the data (at least 0.05), at most 5; 5 for actions never observed.  The floor keeps
 negligible disagreement of plentiful data from being blown up to 1.
 
+With ``model: neural`` the payoffs of unknown leaves and the uncertainty of actions come from networks (``neural``);
+successors of observed actions and chance stay tabular, because deterministic successors are known once seen.
+
 All of this is our design; the paper trains networks on features.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -27,6 +31,9 @@ from equilibria.games.extensive.builder import GameBuilder
 from equilibria.sim.errors import InvalidValue
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from equilibria.agents.solvers.coffee.neural import NeuralEnsemble
 
 UNKNOWN_UNCERTAINTY = 5.0
 DISTANCE_FLOOR = 0.05
@@ -105,7 +112,12 @@ def learn(data: OfflineData, settings: CoffeeSettings, seeds: SeedTree) -> Ensem
     """
     nodes, edge_of_row = _nodes(data)
     counts = _bootstrap(data, edge_of_row, settings.members, seeds)
-    builder = _Skeleton(data, nodes, counts, settings, seeds)
+    networks = None
+    if settings.model == "neural":
+        from equilibria.agents.solvers.coffee.neural import NeuralEnsemble
+
+        networks = NeuralEnsemble(data, settings.members, settings.network, seeds)
+    builder = _Skeleton(data, nodes, counts, settings, seeds, networks)
     builder.walk()
     leaves = builder.leaves
     weight, utility = np.array(leaves.weight), np.array(leaves.utility)
@@ -163,8 +175,15 @@ class _Skeleton:
     """Depth-first walk over the observed tree."""
 
     def __init__(
-        self, data: OfflineData, nodes: dict[str, _Node], counts: FloatArray, settings: CoffeeSettings, seeds: SeedTree
+        self,
+        data: OfflineData,
+        nodes: dict[str, _Node],
+        counts: FloatArray,
+        settings: CoffeeSettings,
+        seeds: SeedTree,
+        networks: NeuralEnsemble | None = None,
     ) -> None:
+        self._networks = networks
         self.players, self.members = data.players, settings.members
         self.leaves, self.decisions = _Leaves(), list[Decision]()
         self.infosets: list[tuple[int, str, tuple[int, ...], int]] = []
@@ -229,20 +248,25 @@ class _Skeleton:
                 self._visit(successor, sequences, weight * shares[:, column], doubt + more)
             self._leaf(sequences, weight * shares[:, -1], self._unknown(), doubt + more)
         else:
-            self._decide(node, sequences, weight, doubt)
+            self._decide(state, node, sequences, weight, doubt)
 
-    def _decide(self, node: _Node, sequences: tuple[int, ...], weight: FloatArray, doubt: float) -> None:
+    def _decide(self, state: str, node: _Node, sequences: tuple[int, ...], weight: FloatArray, doubt: float) -> None:
         p = node.player
         first = self._announce(node, sequences[p])
         self.decisions.append(Decision(p, sequences, len(node.edges) / len(node.legal)))
         for place, action in enumerate(node.legal):
             after = (*sequences[:p], first + place, *sequences[p + 1 :])
             if action not in node.edges:
-                self._leaf(after, weight, self._unknown(), doubt + UNKNOWN_UNCERTAINTY)
+                more = UNKNOWN_UNCERTAINTY
+                if self._networks is not None:
+                    more = self._networks.doubt(state, action, p)
+                self._leaf(after, weight, self._unknown(state, action, p), doubt + more)
                 continue
             known, more = self._known(node.edges[action]), self._doubt(node, action)
+            if self._networks is not None:
+                more = self._networks.doubt(state, action, p)
             self._visit(node.successors[action], after, weight * known, doubt + more)
-            self._leaf(after, weight * (1 - known), self._unknown(), doubt + more)
+            self._leaf(after, weight * (1 - known), self._unknown(state, action, p), doubt + more)
 
     def _announce(self, node: _Node, parent: int) -> int:
         key = (node.player, node.infostate)
@@ -252,8 +276,12 @@ class _Skeleton:
             self.infosets.append((node.player, node.infostate, node.legal, parent))
         return self._first[key]
 
-    def _unknown(self) -> FloatArray:
-        draws = np.array([rng.uniform(self._low, self._high) for rng in self._rngs])
+    def _unknown(self, state: str = "", action: int = -1, player: int = -1) -> FloatArray:
+        """Return payoffs [M, n] of an unknown leaf; ``player`` -1 stands for chance."""
+        if self._networks is not None and player >= 0:
+            draws = self._networks.payoffs(state, action, player)
+        else:
+            draws = np.array([rng.uniform(self._low, self._high) for rng in self._rngs])
         if self._constant is not None:
             draws += (self._constant - draws.sum(axis=1, keepdims=True)) / self.players
         return draws

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from equilibria.sim.plugin import Settings
@@ -16,6 +18,15 @@ class DataSettings(Settings):
     )
 
 
+class NetworkSettings(Settings):
+    """Networks of the neural ensemble."""
+
+    hidden: int = Field(default=128, ge=1, le=4096, description="Units of each of the two hidden layers.")
+    epochs: int = Field(default=200, ge=1, le=100_000, description="Epochs at most; training stops early.")
+    rate: float = Field(default=1e-3, gt=0, le=1, description="Adam's learning rate.")
+    batch: int = Field(default=256, ge=1, description="Decision steps per gradient step.")
+
+
 class CoffeeSettings(Settings):
     """COffeE-PSRO; zero for both penalties and for kappa gives plain offline PSRO.
 
@@ -23,6 +34,12 @@ class CoffeeSettings(Settings):
     """
 
     members: int = Field(default=5, ge=2, le=100, description="Models in the ensemble.")
+    model: Literal["tabular", "neural"] = Field(
+        default="tabular",
+        description="What stands for actions that were never tried: payoffs drawn from the observed range and the "
+        "largest uncertainty, or what an ensemble of networks predicts (extra: learn).",
+    )
+    network: NetworkSettings = Field(default_factory=NetworkSettings, description="Used by model: neural.")
     prior: float = Field(default=0.1, gt=0, description="Dirichlet weight of every observed and the unknown successor.")
     kappa: float = Field(default=0.3, ge=0, description="Width of the payoff bounds in deviations.")
     step_uncertainty: float = Field(default=0.05, ge=0, description="Weight c_u of step uncertainty in the deviation.")
