@@ -13,12 +13,12 @@ from equilibria.games.extensive.spiel import openspiel
 from equilibria.games.extensive.values import nash_conv
 from equilibria.sim.seeds import SeedTree
 
-SMALL = NetworkSettings(hidden=32, epochs=30)
+SMALL = NetworkSettings(hidden=32, epochs=15)
 
 
 def test_networks_learn_final_payoffs_and_doubt_what_was_never_tried() -> None:
     data = generate("kuhn_poker", episodes=600, coverage=0.5, seeds=SeedTree(4))
-    ensemble = NeuralEnsemble(data, 3, NetworkSettings(hidden=64, epochs=60), SeedTree(0))
+    ensemble = NeuralEnsemble(data, 2, NetworkSettings(hidden=48, epochs=50), SeedTree(0))
     last = data.steps.group_by("episode", maintain_order=True).last()
     rows = list(zip(*(last[c].to_list() for c in ("episode", "state", "action", "player")), strict=True))[:60]
     found = np.array([ensemble.payoffs(s, a, p).mean(axis=0)[0] for _, s, a, p in rows])
@@ -45,7 +45,7 @@ def test_the_same_seed_gives_the_same_networks_and_another_one_others() -> None:
 
 def test_offline_psro_runs_and_resumes_on_networks() -> None:
     game = openspiel("kuhn_poker")
-    data = generate("kuhn_poker", episodes=1000, coverage=0.5, seeds=SeedTree(3))
+    data = generate("kuhn_poker", episodes=600, coverage=0.5, seeds=SeedTree(3))
     settings = CoffeeSettings(model="neural", network=SMALL, members=3)
     whole, first, second = (CoffeePSRO(data, settings, seeds=SeedTree(5)) for _ in range(3))
     whole.step(5)
