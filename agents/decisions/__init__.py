@@ -6,7 +6,10 @@ from equilibria.sim.lazy import exports
 
 _PUBLIC: dict[str, str] = {
     "CascadingLearner": "cascading",
+    "FeedLearner": "feed",
+    "FeedRule": "feed_rules",
     "RestlessRule": "restless",
+    "Sequoia": "sequoia",
 }
 
 __all__ = sorted(_PUBLIC)  # noqa: PLE0605

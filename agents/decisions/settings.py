@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from equilibria.sim.plugin import Settings
 
@@ -52,27 +52,45 @@ class SequoiaSettings(Settings):
     explore_decay: float = Field(default=1000.0, gt=0.0, le=1e9, description="Steps of its exponential decay")
 
 
+class FeedRuleSettings(Settings):
+    """Which rule recommends."""
+
+    rule: Literal["uniform", "watch", "quality"] = Field(
+        default="watch", description="uniform; watch: the most watch time of the next item; quality: the best item"
+    )
+
+
 class FeedACSettings(Settings):
     """Parameters of actor-critics for the feed."""
 
-    worlds: int = Field(default=128, ge=1, le=100_000, description="Users served in parallel")
+    worlds: int = Field(default=64, ge=1, le=100_000, description="Users served in parallel")
     steps: int = Field(default=16, ge=1, le=10_000, description="Items shown to each user per update")
-    hidden: int = Field(default=64, ge=1, le=4096, description="Units per layer")
-    rate: float = Field(default=1e-3, gt=0.0, le=1.0, description="Step size of actors")
-    critic_rate: float = Field(default=2e-3, gt=0.0, le=1.0, description="Step size of critics")
+    hidden: int = Field(default=32, ge=1, le=4096, description="Units of the hidden layer")
+    rate: float = Field(default=1e-2, gt=0.0, le=1.0, description="Step size of actors")
+    critic_rate: float = Field(default=1e-2, gt=0.0, le=1.0, description="Step size of critics")
     discount: float = Field(default=0.99, ge=0.0, le=1.0, description="Discount of the main reward")
     auxiliary_discount: float = Field(default=0.95, ge=0.0, le=1.0, description="Discount of auxiliary rewards")
     trace: float = Field(default=0.9, ge=0.0, le=1.0, description="Trace decay of advantages")
-    entropy: float = Field(default=0.003, ge=0.0, le=10.0, description="Weight of the entropy bonus")
+    passes: int = Field(default=4, ge=1, le=1000, description="Gradient steps per update")
+    clip: float = Field(default=0.2, gt=0.0, lt=1.0, description="Clip of the probability ratio in later passes")
+    entropy: float = Field(default=0.001, ge=0.0, le=10.0, description="Weight of the entropy bonus")
 
 
 class TSCACSettings(FeedACSettings):
     """Parameters of two-stage constrained actor-critic."""
 
-    multipliers: tuple[float, ...] = Field(
-        default=(1.0, 1.0), min_length=2, max_length=2, description="lambda of likes and shares"
+    multipliers: tuple[float, float] = Field(
+        default=(0.02, 0.02),
+        description="lambda of likes and shares, above 0, against main advantages of unit deviation",
     )
     first_stage: float = Field(
-        default=0.4, ge=0.0, lt=1.0, description="Part of the budget spent on the auxiliary policies"
+        default=0.25, ge=0.0, lt=1.0, description="Part of the budget spent on the auxiliary policies"
     )
     weight_cap: float = Field(default=20.0, gt=0.0, le=1e6, description="Largest weight of a sample")
+
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        for k, value in enumerate(self.multipliers):
+            if not 0.0 < value <= 1e6:
+                raise ValueError(f"multipliers[{k}] must lie in (0, 1e6], got {value!r}")
+        return self

@@ -53,3 +53,11 @@ class RewardPerStep(_Reported):
     name = "reward_per_step"
     unit = "reward per step"
     direction: Direction = "higher"
+
+
+class SessionReturn(_Reported):
+    """Watch time, likes and shares per session of the present policy, valued on the grid of fatigue."""
+
+    name = "session_return"
+    unit = "reward per session"
+    direction: Direction = "higher"

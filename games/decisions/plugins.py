@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from equilibria.games.decisions.settings import CascadingSettings, RestlessSettings
+from equilibria.games.decisions.settings import CascadingSettings, FeedSettings, RestlessSettings
 from equilibria.sim.plugin import Plugin
 
 _HERE = "equilibria.games.decisions"
-CASCADING, RESTLESS = ("cascading",), ("restless",)
+CASCADING, RESTLESS, FEED = ("cascading",), ("restless",), ("feed",)
 
 cascading = Plugin(
     kind="game",
@@ -29,6 +29,16 @@ corestless = Plugin(
     engines=("extensive",),
     forms=RESTLESS,
     reference="Xu, Wilder, Khalil, Tambe (2025), ICLR, arXiv 2503.01919",
+)
+feed_cmdp = Plugin(
+    kind="game",
+    name="feed_cmdp",
+    summary="A feed whose watch time is paid for and whose likes and shares are not",
+    target=f"{_HERE}.feed:build",
+    settings=FeedSettings,
+    engines=("extensive",),
+    forms=FEED,
+    reference="trade-off of Cai et al. (2023), WWW, arXiv 2302.01680; the environment is ours",
 )
 
 
@@ -55,3 +65,5 @@ gap_bound = _metric("gap_bound", "GapBound", CASCADING, "The learner's own bound
                     "reward per episode", "lower")  # fmt: skip
 reward_per_step = _metric("reward_per_step", "RewardPerStep", RESTLESS, "Mean expected one-step reward",
                           "reward per step", "higher")  # fmt: skip
+session_return = _metric("session_return", "SessionReturn", FEED, "Watch time, likes and shares of the present policy",
+                         "reward per session", "higher")  # fmt: skip
