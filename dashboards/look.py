@@ -86,7 +86,6 @@ def layout(mode: Mode, *, height: int = 420, **more: Any) -> dict[str, Any]:
         "tickcolor": shades.muted,
         "ticks": "outside",
         "automargin": True,
-        "exponentformat": "power",
         "title": {"standoff": 8},
     }
     base: dict[str, Any] = {

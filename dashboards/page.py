@@ -116,8 +116,10 @@ class Context:
         Returns:
             The run, or ``None`` when there is none to show (the page says so).
         """
-        names = [e.name for e in self.entries if e.kind in kinds and self.page.shows(e)]
+        known = {e.name: e.title for e in self.entries if e.kind in kinds and self.page.shows(e)}
+        names = list(known)
         asked = st.query_params.get(key, "")
+        asked = next((name for name, title in known.items() if title == asked), asked)
         if asked and asked not in names and "/" in asked and "run" in kinds:
             found = self.open(asked)  # raises for anything outside
             names = [*names, asked] if isinstance(found, Run) else names
@@ -126,7 +128,8 @@ class Context:
             return None
         if asked and asked not in names:
             st.warning(f"{asked!r} is not among the runs that this page can show; the first one is shown.")
-        chosen = st.selectbox(label, names, key=key, bind="query-params", format_func=_label(self.entries))
+        # the URL holds the shown text, so the text must not change with the state of the run
+        chosen = st.selectbox(label, names, key=key, bind="query-params", format_func=lambda n: known.get(n, n))
         return self.open(chosen) if chosen else None
 
     def choose_run(self) -> Run | None:
@@ -166,16 +169,3 @@ class Context:
         """Show a link to another page with its state."""
         if page in self.links:
             st.page_link(self.links[page], label=label, icon=icon, query_params=query)
-
-
-def _label(entries: list[Entry]) -> Callable[[str], str]:
-    known = {e.name: e for e in entries}
-
-    def label(name: str) -> str:
-        entry = known.get(name)
-        if entry is None:
-            return name
-        state = "" if entry.state == "complete" else f" ({entry.state})"
-        return f"{entry.title}{state}"
-
-    return label

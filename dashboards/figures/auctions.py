@@ -66,7 +66,7 @@ def against(
             mode,
             height=420 + 22 * max(0, len(series) - 5),
             xaxis=axes[0],
-            yaxis=axes[1],
+            yaxis={"exponentformat": "power", **axes[1]},
             showlegend=len(series) + (reference is not None) > 1,
         )
     )

@@ -160,11 +160,11 @@ class Visit:
     def open(self, url: str, *, chart: bool) -> None:
         self.sent = 0
         self.tab.goto(url)
-        self.tab.get_by_test_id("stAppViewContainer").locator("h1").first.wait_for(timeout=30_000)
+        self.tab.get_by_test_id("stAppViewContainer").locator("h1").first.wait_for(timeout=90_000)
         if chart:
-            self.tab.locator(".js-plotly-plot .main-svg:visible").first.wait_for(timeout=30_000)
+            self.tab.locator(".js-plotly-plot .main-svg:visible").first.wait_for(timeout=90_000)
         # the attribute says whether the script is still running
-        self.tab.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=30_000)
+        self.tab.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=90_000)
 
     def keep(self, name: str) -> None:
         folder = os.environ.get("EQUILIBRIA_SCREENSHOTS")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -184,17 +185,23 @@ def test_an_invalid_scenario_ends_with_the_message_of_the_command_line(tmp_path:
     assert not Jobs(tmp_path).stop("x")
 
 
-def test_a_run_in_progress_is_shown_with_its_progress_and_can_be_stopped_on_its_page(tmp_path: Path) -> None:
+def test_a_run_in_progress_is_shown_with_its_progress_and_can_be_stopped_on_its_page(
+    tmp_path: Path, runs: Path
+) -> None:
+    shutil.copytree(runs / "cfr_kuhn", tmp_path / "a")
     jobs = jobs_of(str(tmp_path))
     job = jobs.start(TEXT.replace("BUDGET", "10000000"), "x")
     try:
         wait(lambda: (tmp_path / "x" / "live.json").is_file() or ended(job))
-        at = AppTest.from_function(draw_page, args=(str(tmp_path), "run"), default_timeout=60).run()
+        at = AppTest.from_function(draw_page, args=(str(tmp_path), "run"), default_timeout=60)
+        at.query_params["run"] = "x"  # a link to a run holds whatever its state
+        at.run()
         assert not at.exception
         assert not at.error
+        assert at.selectbox(key="run").value == "x"
         assert any("per second" in c.value for c in at.caption)
         overview = AppTest.from_function(draw_page, args=(str(tmp_path), "overview"), default_timeout=60).run()
-        assert "running" in overview.dataframe[0].value["state"][0]
+        assert "running" in overview.dataframe[0].value["state"][1]
         at.button(key="stop").click().run()
         wait(lambda: ended(job))
     finally:
