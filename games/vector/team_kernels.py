@@ -46,24 +46,24 @@ def team_game_advance(horizon, features, coupling, elapsed, actions, reward, end
 
 
 @kernel(inline="always")
-def battle_place(key, clock, b, size, health, x, y, hp):  # type: ignore[no-untyped-def]
-    """Place red in distinct cells of its third of the field, drawn uniformly, and blue at the mirror points."""
+def battle_place(key, clock, b, size, low, high, health, x, y, hp):  # type: ignore[no-untyped-def]
+    """Place red in distinct cells of columns low .. high - 1, drawn uniformly, and blue at the mirror points."""
     members = x.shape[1] // 2
-    cells = max(size // 3, 1) * size
+    cells = (high - low) * size
     for i in range(members):
         skip = integer(key, clock, b, RESET + i, cells - i)
         cell = 0
         while True:
             taken = False
             for j in range(i):
-                if x[b, j] * size + y[b, j] == cell:
+                if (x[b, j] - low) * size + y[b, j] == cell:
                     taken = True
             if not taken:
                 if skip == 0:
                     break
                 skip -= 1
             cell += 1
-        x[b, i], y[b, i] = cell // size, cell % size
+        x[b, i], y[b, i] = low + cell // size, cell % size
         x[b, members + i], y[b, members + i] = size - 1 - x[b, i], size - 1 - y[b, i]
         hp[b, i] = health
         hp[b, members + i] = health
@@ -120,17 +120,17 @@ def battle_mask(b, size, x, y, hp, legal):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def battle_begin(key, clock, size, health, horizon, x, y, hp, legal, observation):  # type: ignore[no-untyped-def]
+def battle_begin(key, clock, size, low, high, health, horizon, x, y, hp, legal, observation):  # type: ignore[no-untyped-def]
     """Begin an episode in all worlds."""
     for b in range(x.shape[0]):
-        battle_place(key, clock, b, size, health, x, y, hp)
+        battle_place(key, clock, b, size, low, high, health, x, y, hp)
         battle_look(b, size, health, horizon, 0, x, y, hp, observation)
         battle_mask(b, size, x, y, hp, legal)
 
 
 @kernel
 def battle_advance(  # type: ignore[no-untyped-def]
-    key, clock, horizon, size, health, hit, kill, win, elapsed, x, y, hp, damage, target, legal, won, actions, reward,
+    key, clock, horizon, size, low, high, health, hit, kill, win, elapsed, x, y, hp, damage, target, legal, won, actions, reward,
     observation, final, ended
 ):  # fmt: skip
     """One step: all attacks at once, deaths, then all steps at once.
@@ -194,6 +194,6 @@ def battle_advance(  # type: ignore[no-untyped-def]
         if ended[b]:
             battle_look(b, size, health, horizon, elapsed[b], x, y, hp, final)
             elapsed[b] = 0
-            battle_place(key, clock, b, size, health, x, y, hp)
+            battle_place(key, clock, b, size, low, high, health, x, y, hp)
         battle_look(b, size, health, horizon, elapsed[b], x, y, hp, observation)
         battle_mask(b, size, x, y, hp, legal)

@@ -12,6 +12,7 @@ def mini_battle(settings: MiniBattleSettings, *, seeds: SeedTree) -> MiniBattle:
     return MiniBattle(
         settings.members,
         size=settings.size,
+        start=settings.start,
         health=settings.health,
         horizon=settings.horizon,
         hit=settings.hit,

@@ -6,7 +6,7 @@ red would see it from the other side, so one team policy can play both colours.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -92,8 +92,8 @@ class MiniBattle(TwoTeamWorld):
     A step: all attacks land at once on the cells of the moment (one point of health each, no friendly
     fire), agents without health die, then all survivors step at once; a step into a held cell, or into
     one that somebody else steps to, does not happen.  An episode ends when a team is dead or the time is
-    up; the side with more survivors wins.  Red starts in random cells of its third of the field, blue at
-    the mirror points.
+    up; the side with more survivors wins.  Red starts in random cells of its third of the field (``apart``) or
+    of the column left of the middle (``close``), blue at the mirror points.
 
     Actions: 0 stay; 1..4 step left, right, down, up; 5..12 attack a neighbouring cell (row by row from
     below).  The mask allows steps to free cells and attacks on living opponents; the dead can only stay.
@@ -104,6 +104,7 @@ class MiniBattle(TwoTeamWorld):
     Args:
         members: N in 1..8.
         size: Side of the field, >= 3, with room for N agents in a third of it.
+        start: Where red starts, ``"apart"`` or ``"close"``.
         health: Hits that an agent survives plus one, >= 1.
         horizon: Steps of an episode.
         hit: Reward of a hit, >= 0.
@@ -122,6 +123,7 @@ class MiniBattle(TwoTeamWorld):
         members: int = 2,
         *,
         size: int = 7,
+        start: Literal["apart", "close"] = "apart",
         health: int = 3,
         horizon: int = 30,
         hit: float = 0.1,
@@ -131,8 +133,13 @@ class MiniBattle(TwoTeamWorld):
     ) -> None:
         if not 1 <= members <= 8:
             raise InvalidValue(f"members must lie in 1..8, got {members!r}")
-        if size < 3 or size // 3 * size < members:
-            raise InvalidValue(f"size must be at least 3 with room for {members} agents in a third, got {size!r}")
+        if start not in ("apart", "close"):
+            raise InvalidValue(f"start must be 'apart' or 'close', got {start!r}")
+        low, high = (0, size // 3) if start == "apart" else (size // 2 - 1, size // 2)
+        if size < 3 or (high - low) * size < members:
+            raise InvalidValue(
+                f"size must be at least 3 with room for {members} agents where red starts ({start}), got {size!r}"
+            )
         if health < 1:
             raise InvalidValue(f"health must be at least 1, got {health!r}")
         if not all(np.isfinite(r) and r >= 0 for r in (hit, kill, win)):
@@ -141,7 +148,7 @@ class MiniBattle(TwoTeamWorld):
         super().__init__(
             members, 6 * members + 1, actions, horizon=horizon, bounds=(-1.0, 1.0), check_actions=check_actions
         )
-        self.size, self.health = size, health
+        self.size, self.health, self._columns = size, health, (low, high)
         self.hit, self.kill, self.win = float(hit), float(kill), float(win)
 
     def outcome(self, state: WorldState) -> IntArray:
@@ -169,14 +176,14 @@ class MiniBattle(TwoTeamWorld):
     def _begin(self, state: WorldState) -> None:
         own = state.own
         team_kernels.battle_begin(
-            state.key, state.clock, self.size, self.health, self.horizon, own["x"], own["y"], own["hp"], own["legal"],
+            state.key, state.clock, self.size, *self._columns, self.health, self.horizon, own["x"], own["y"], own["hp"], own["legal"],
             state.observation,
         )  # fmt: skip
 
     def _advance(self, state: WorldState) -> None:
         own = state.own
         team_kernels.battle_advance(
-            state.key, state.clock, self.horizon, self.size, self.health, self.hit, self.kill, self.win, state.elapsed,
+            state.key, state.clock, self.horizon, self.size, *self._columns, self.health, self.hit, self.kill, self.win, state.elapsed,
             own["x"], own["y"], own["hp"], own["damage"], own["target"], own["legal"], own["won"], state.actions,
             state.reward, state.observation, state.final_observation, state.ended,
         )  # fmt: skip

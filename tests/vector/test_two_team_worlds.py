@@ -19,6 +19,7 @@ from equilibria.testing import check_env, check_game
 WORLDS: dict[str, Callable[[], TwoTeamWorld]] = {
     "battle": MiniBattle,
     "battle of three": lambda: MiniBattle(3, size=9, health=2),
+    "close battle": lambda: MiniBattle(2, size=6, start="close"),
     "climb": lambda: TeamGameWorld(climb()),
     "rps": lambda: TeamGameWorld(team_rock_paper_scissors(), horizon=4),
 }
@@ -188,11 +189,20 @@ def test_starts_are_uniform_over_distinct_cells_and_mirrored() -> None:
     assert np.array_equal(y[:, 2:], 6 - y[:, :2].astype(np.int64))
 
 
+def test_close_teams_start_in_neighbouring_columns() -> None:
+    state = MiniBattle(2, size=6, start="close").reset(1, 500)
+    assert (state.own["x"] == np.array([2, 2, 3, 3])).all()
+    assert set(np.unique(state.own["y"][:, 0])) == set(range(6))
+    assert (state.own["y"][:, 0] != state.own["y"][:, 1]).all()
+
+
 def test_bad_settings_and_other_games_are_refused_by_name() -> None:
     for settings, says in (
         ({"members": 0}, "members must lie in 1..8"),
         ({"size": 2}, "size must be at least 3"),
         ({"members": 8, "size": 3}, "room for 8 agents"),
+        ({"start": "near"}, "start must be"),
+        ({"members": 8, "start": "close"}, "room for 8 agents"),
         ({"health": 0}, "health"),
         ({"win": -1.0}, "hit, kill and win"),
         ({"horizon": 0}, "horizon"),
