@@ -177,7 +177,7 @@ def test_initial_policies_can_be_given() -> None:
         ({"eval_params": {"rounds": 3}}, InvalidValue, "eval_params need"),
         ({"meta_solvr": "nash"}, InvalidValue, "meta_solvr"),
         ({"tie_tolerance": -1.0}, InvalidValue, "tie_tolerance"),
-        ({"oracle": "ppo"}, InvalidValue, "oracle"),
+        ({"oracle": "reinforce"}, InvalidValue, "oracle"),
         ({"oracle": 3}, InvalidValue, "got int"),
         ({"symmetric": True, "meta_solver": "mgce"}, Unsupported, "product meta-solvers"),
     ],
