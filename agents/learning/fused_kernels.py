@@ -121,3 +121,13 @@ def backward(  # type: ignore[no-untyped-def]
                 lanes[r] += g_row[r] * (y_row[r] - middle[r]) * spread[r]
                 lanes_shift[r] += g_row[r]
                 lanes_bias[r] += into[r]
+
+
+@kernel(division="numpy")
+def affine(rows, y, mean, scale, weight, shift, out):  # type: ignore[no-untyped-def]
+    """Write out [H, >= rows] = weight (y - mean) scale + shift again from the activations."""
+    middle, spread = mean[:rows], scale[:rows]
+    for j in range(y.shape[0]):
+        w, s, row, into = weight[j], shift[j], y[j, :rows], out[j, :rows]
+        for r in range(len(row)):
+            into[r] = (row[r] - middle[r]) * spread[r] * w + s

@@ -19,7 +19,8 @@ from equilibria.agents.learning.batches import Batch
 from equilibria.agents.learning.buffer import Buffer
 from equilibria.agents.learning.critics import CentralCritic, Critic, OwnCritic
 from equilibria.agents.learning.first_actions import TABLE, first_actions
-from equilibria.agents.learning.losses import decoupled_loss, masked_mean, mdpo_loss, policy_loss, value_loss
+from equilibria.agents.learning.fused_losses import fused_value_loss, softmax_policy_loss
+from equilibria.agents.learning.losses import PolicyLoss, decoupled_loss, masked_mean, mdpo_loss, policy_loss
 from equilibria.agents.learning.players import AgentPlayer, FrozenPlayer, Player
 from equilibria.agents.learning.policies import JointPolicy, ProductPolicy
 from equilibria.agents.learning.rollout import Rollout, evaluate_returns
@@ -91,6 +92,8 @@ class Learner:
         self.actor_optimiser = _adam(made, settings.actor_lr)
         self.critic_optimiser = _adam(judge, settings.critic_lr)
         self.reference = copy.deepcopy(made) if settings.reference_decay is not None else None
+        plain = getattr(type(made), "evaluate", None) is ProductPolicy.evaluate
+        self._softmax = plain and settings.update == "ppo" and self.reference is None
         per_agent = settings.value_norm == "per_agent"
         self.norm = ValueNorm(decay=settings.value_norm_decay, size=judge.values if per_agent else 1)
         self.latest: dict[str, float] = {}
@@ -389,10 +392,18 @@ class Learner:
 
     def _actor_step(self, batch: Batch) -> dict[str, float]:
         settings = self.settings
-        found = self.actor.evaluate(batch)
         gain = batch.advantages
         if settings.advantage_norm == "minibatch":
             gain = _standardised(gain, batch.active)
+        if self._softmax:
+            with _naming(self._iteration):
+                report = softmax_policy_loss(
+                    self.actor.logits(batch), batch.mask, batch.actions, batch.log_prob, gain,
+                    active=batch.active, clip=settings.clip, entropy_weight=settings.entropy_weight,
+                )  # fmt: skip
+            extra = self.extra_loss(batch)
+            return self._finish_actor(report, report.loss if extra is None else report.loss + extra)
+        found = self.actor.evaluate(batch)
         with _naming(self._iteration):
             report = policy_loss(
                 found.log_prob, batch.log_prob, gain, found.entropy,
@@ -411,6 +422,10 @@ class Learner:
         for extra in (found.extra_loss, self.extra_loss(batch)):
             if extra is not None:
                 loss = loss + extra
+        return self._finish_actor(report, loss)
+
+    def _finish_actor(self, report: PolicyLoss, loss: torch.Tensor) -> dict[str, float]:
+        settings = self.settings
         norm = self._descend(self.actor_optimiser, self.actor, loss, "policy")
         if self.reference is not None and settings.reference_decay is not None:
             with torch.no_grad():
@@ -447,7 +462,7 @@ class Learner:
         targets = (batch.targets - mean) / deviation
         old = ((batch.old_values - mean) / deviation).float()
         with _naming(self._iteration):
-            loss = value_loss(
+            loss = fused_value_loss(
                 self.critic.evaluate(batch), old, targets, active=here,
                 clip=math.inf if settings.value_clip is None else settings.value_clip, huber=settings.huber,
             )  # fmt: skip

@@ -176,7 +176,12 @@ class Trunk(torch.nn.Module):
             features, after = self(x, hidden, begun)
             return head(features), after
         seen = self._seen(x)
-        return fused.head(self._fused(seen), head.weight[0], head.bias[0]).unflatten(0, seen.shape[:-1]), None
+        weights: list[torch.Tensor] = []
+        for linear, norm in zip(self.linears, self.norms, strict=True):
+            assert isinstance(linear, GroupLinear) and isinstance(norm, GroupNorm)
+            weights += [linear.weight[0], linear.bias[0], norm.weight[0], norm.bias[0]]
+        weights += [head.weight[0], head.bias[0]]
+        return fused.perceptron(seen.flatten(0, -2), self._tanh, weights).unflatten(0, seen.shape[:-1]), None
 
     def _seen(self, x: torch.Tensor) -> torch.Tensor:
         """Return the normalised input with the agents' numbers."""

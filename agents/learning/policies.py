@@ -106,11 +106,14 @@ class ProductPolicy(torch.nn.Module):
         alone.agents = 1
         return alone
 
+    def logits(self, batch: Batch) -> torch.Tensor:
+        """Return the logits [M, N, A] of a batch, masks not applied."""
+        hidden = batch.extras["hidden"][: batch.chunks] if self.trunk.recurrent else None
+        return self.trunk.headed(self.head, batch.obs, hidden, batch.begun)[0]
+
     def evaluate(self, batch: Batch) -> Evaluation:
         """Return log-probabilities and entropies [M, N]."""
-        hidden = batch.extras["hidden"][: batch.chunks] if self.trunk.recurrent else None
-        logits, _ = self.trunk.headed(self.head, batch.obs, hidden, batch.begun)
-        dist = discrete_head(logits, batch.mask)
+        dist = discrete_head(self.logits(batch), batch.mask)
         return Evaluation(dist.log_prob(batch.actions), dist.entropy(), log_probs=dist.log_probs)
 
 
