@@ -269,11 +269,11 @@ def next_nodes(nodes, new, first, weights, sums, stride, reward, cost_weight, ga
             for i in range(size):
                 total[i] += weight * before[i]
         for i in range(size):
-            a = min(top, j * stride + inside[i]) + 1
-            row = weights[a]
+            past = min(top, j * stride + inside[i]) + 1
+            row = weights[past]
             value = total[i] + row[j] * at[i] + row[j + 1] * after[i]
             kept = gamma * own[i]
-            new[begin + i] = kept + sums[0, a] * (reward - kept) + gamma * value - cost_weight * sums[1, a]
+            new[begin + i] = kept + sums[0, past] * (reward - kept) + gamma * value - cost_weight * sums[1, past]
 
 
 @kernel

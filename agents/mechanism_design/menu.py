@@ -249,4 +249,6 @@ def build(
     del roles
     if not isinstance(game, MenuGame):
         raise UnsupportedGame(f"rochet_net plays menu_sale games, got {type(game).__name__}")
+    if game.bidders != 1:
+        raise UnsupportedGame(f"rochet_net sells to one bidder, the game has {game.bidders}; use regret_net")
     return RochetNet(game, settings, budget=budget, seeds=seeds)

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from equilibria.games.auctions.menu_settings import MenuGameSettings
-from equilibria.mechanisms.oracles import OPTIMAL_MENU_REVENUE
+from equilibria.mechanisms.oracles import OPTIMAL_MENU_REVENUE, optimal_revenue
+from equilibria.mechanisms.priors import Uniform
 from equilibria.sim.errors import InvalidValue
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import FloatArray
@@ -63,21 +64,23 @@ class Menu:
 
 
 class MenuGame:
-    """One bidder, m items, a distribution of values.
+    """One bidder or several alike, m items, a distribution of values.
 
     Args:
         lows: [m] least values.
         highs: [m] greatest values.
         demand: ``additive`` (values add up) or ``unit`` (shares of an option sum to at most 1).
         support: ``box`` (independent uniform values) or ``triangle`` (uniform on v1 + v2 <= high, from 0).
+        bidders: Number n of bidders; menus are for one, learned auctions for any number.
 
     Raises:
         InvalidValue: If the bounds are not valid.
     """
 
     def __init__(
-        self, lows: list[float], highs: list[float], *, demand: str = "additive", support: str = "box"
-    ) -> None:
+        self, lows: list[float], highs: list[float], *, demand: str = "additive", support: str = "box",
+        bidders: int = 1,
+    ) -> None:  # fmt: skip
         self.lows, self.highs = np.asarray(lows, np.float64), np.asarray(highs, np.float64)
         if self.lows.shape != self.highs.shape or self.lows.ndim != 1 or self.lows.size < 1:
             raise InvalidValue(f"need equally many lows and highs, got {len(lows)} and {len(highs)}")
@@ -87,7 +90,9 @@ class MenuGame:
             raise InvalidValue(f"demand is additive or unit, support box or triangle, got {demand!r}, {support!r}")
         if support == "triangle" and (self.lows.size != 2 or self.lows.any() or self.highs[0] != self.highs[1]):
             raise InvalidValue("the triangle needs two items with lows 0 and equal highs")
-        self.demand, self.support = demand, support
+        if bidders < 1:
+            raise InvalidValue(f"bidders must be at least 1, got {bidders!r}")
+        self.demand, self.support, self.bidders = demand, support, bidders
 
     @property
     def items(self) -> int:
@@ -100,14 +105,16 @@ class MenuGame:
         return float((self.highs - self.lows).max())
 
     def sample(self, rng: np.random.Generator, size: int) -> FloatArray:
-        """Draw valuations [N, m]."""
+        """Draw valuations [N, m] of single bidders."""
         u = rng.random((size, self.items))
         if self.support == "triangle":
             u = np.where(u.sum(axis=1, keepdims=True) > 1, 1 - u, u)
         return np.asarray(self.lows + u * (self.highs - self.lows))
 
     def optimal_menu(self) -> Menu | None:
-        """Return an optimal menu where theory has one."""
+        """Return an optimal menu where theory has one, for one bidder."""
+        if self.bidders > 1:
+            return None
         h = self.scale
         square = self.items == 2 and not self.lows.any() and self.highs[0] == self.highs[1]
         third = h / math.sqrt(3)
@@ -128,7 +135,10 @@ class MenuGame:
         return None
 
     def optimum(self) -> float | None:
-        """Return the optimal revenue where theory has it."""
+        """Return the optimal revenue where theory has it; for several bidders that is one item (Myerson)."""
+        if self.items == 1 and self.support == "box":
+            prior = Uniform(float(self.lows[0]), float(self.highs[0]))
+            return float(optimal_revenue([prior] * self.bidders))
         if self.optimal_menu() is None:
             return None
         if self.support == "triangle":
@@ -144,4 +154,7 @@ class MenuGame:
 def build(settings: MenuGameSettings, *, seeds: SeedTree) -> MenuGame:
     """Build the game of a scenario; values are drawn by the solver."""
     del seeds
-    return MenuGame(list(settings.lows), list(settings.highs), demand=settings.demand, support=settings.support)
+    return MenuGame(
+        list(settings.lows), list(settings.highs), demand=settings.demand, support=settings.support,
+        bidders=settings.bidders,
+    )  # fmt: skip

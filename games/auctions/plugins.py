@@ -34,7 +34,7 @@ sealed_bid_tree = Plugin(
 menu_sale = Plugin(
     kind="game",
     name="menu_sale",
-    summary="Several items for one bidder; the designer chooses the menu.",
+    summary="Several items for one bidder or some alike; the designer chooses the menu or the auction.",
     target=f"{_HERE}.menus:build",
     settings=MenuGameSettings,
     engines=("extensive",),
@@ -75,4 +75,8 @@ menu_revenue = _metric(
 menu_revenue_share = _metric(
     "menu_revenue_share", "Revenue of the menu over the optimum, paired with the optimal menu.", "menu_revenue_share",
     "share of the optimum", "higher", "menu",
+)  # fmt: skip
+auction_regret = _metric(
+    "auction_regret", "Regret of a learned auction's bidders that short ascents find.", "auction_regret",
+    "money per sale", form="menu",
 )  # fmt: skip

@@ -73,3 +73,8 @@ def menu_revenue(settings: NoSettings) -> AuctionNumber:
 def menu_revenue_share(settings: NoSettings) -> AuctionNumber:
     """Build the revenue of a menu over the optimum."""
     return AuctionNumber("revenue_share", "menu_revenue_share", unit="share of the optimum", direction="higher")
+
+
+def auction_regret(settings: NoSettings) -> AuctionNumber:
+    """Build the regret of a learned auction."""
+    return AuctionNumber("regret", "auction_regret", unit="money per sale")

@@ -51,7 +51,7 @@ def bidders() -> dict[str, Any]:
 
 def play(rules: tuple[BidRule, ...], r: Requests, budget: int, **change: Any) -> tuple[Any, Any]:
     """Run the market kernel; return results [E, N, 5] and what was seen [N, n, 3]."""
-    options = {"second": True, "reserve": 0, "correlation": 1.0, "by": "time"} | change
+    options: dict[str, Any] = {"second": True, "reserve": 0, "correlation": 1.0, "by": "time"} | change
     p = pack(rules, by=options["by"])
     control = np.zeros((len(rules), 4))
     control[:, 0] = 1.0

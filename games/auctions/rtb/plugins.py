@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from equilibria.games.auctions.rtb.settings import CampaignSettings, MarketSettings
+from equilibria.games.auctions.rtb.settings import CampaignSettings, MarketSettings, StepMarketSettings
 from equilibria.sim.plugin import Plugin
 
 _HERE = "equilibria.games.auctions.rtb"
@@ -30,6 +30,16 @@ rtb_market = Plugin(
     engines=("population",),
     forms=FORMS,
     reference=_REFERENCE + "; the market of several bidders is ours",
+)
+rtb_steps = Plugin(
+    kind="game",
+    name="rtb_steps",
+    summary="Budgeted bidders who choose a bid multiplier per control interval, for learners and PettingZoo",
+    target=f"{_HERE}.steps:build",
+    settings=StepMarketSettings,
+    engines=("training",),
+    forms=("vector",),
+    reference=_REFERENCE + "; the market and its steps are ours",
 )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from equilibria.sim.plugin import Settings
 
@@ -52,3 +52,36 @@ class MarketSettings(CampaignSettings):
     residual: bool = Field(
         default=True, description="A competitor bids the recorded price; false leaves the reserve only"
     )
+
+
+class StepMarketSettings(Settings):
+    """Parameters of a market whose bidders choose a multiplier once per control interval."""
+
+    campaign: CampaignName = Field(default="2997", description="Calibrated synthetic campaign, or uniform")
+    mode: Literal["burst", "drift", "stationary"] = Field(default="burst", description="Movement of synthetic traffic")
+    bidders: int = Field(default=4, ge=1, le=64, description="Number N of bidders")
+    budget_fraction: float = Field(
+        default=0.0625, ge=0.0, le=10.0, description="Budget of each over the cost of all requests at the mean price"
+    )
+    episode_length: int = Field(default=10_000, ge=1, le=1_000_000, description="T, requests per episode")
+    interval: int = Field(default=1000, ge=1, le=1_000_000, description="Requests between two decisions; divides T")
+    multipliers: tuple[float, ...] = Field(
+        default=(0.0, 0.125, 0.25, 0.35, 0.5, 0.71, 1.0, 1.41, 2.0, 4.0),
+        min_length=2,
+        max_length=100,
+        description="Increasing multipliers of the bid that pays the training cost per click",
+    )
+    correlation: float = Field(
+        default=0.5, ge=0.0, le=1.0, description="Probability that a bidder sees the shared click probability"
+    )
+    train_requests: int = Field(default=100_000, ge=1000, le=50_000_000, description="Training requests")
+    test_requests: int = Field(
+        default=200_000, ge=1000, le=50_000_000, description="Requests that episodes are cut from"
+    )
+
+    @model_validator(mode="after")
+    def _increasing(self) -> Self:
+        for k, value in enumerate(self.multipliers):
+            if not 0.0 <= value <= 1000.0 or (k and value <= self.multipliers[k - 1]):
+                raise ValueError(f"multipliers[{k}] must lie in [0, 1000] and above the one before it, got {value!r}")
+        return self
