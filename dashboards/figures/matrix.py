@@ -85,6 +85,7 @@ def _add_texts(
     """Write every cell's number in black or white, whichever has more contrast with the cell."""
     heat = figure.data[0]
     low, high = limits
+    noise = 1e-12 * max(abs(low), abs(high))  # what is left of a sum that cancels
     xs, ys, texts, inks = [], [], [], []
     for (i, j), value in np.ndenumerate(values):
         if not np.isfinite(value):
@@ -93,7 +94,7 @@ def _add_texts(
         cell = _at(scale, min(1.0, max(0.0, share)))
         xs.append(heat.x[j])
         ys.append(heat.y[i])
-        texts.append(short(float(value)))
+        texts.append(short(float(value) if abs(value) > noise else 0.0))
         inks.append(max(("#000000", "#ffffff"), key=lambda ink: contrast(ink, cell)))
     figure.add_scatter(
         x=xs, y=ys, text=texts, mode="text", textfont={"color": inks, "size": 12}, hoverinfo="skip", showlegend=False
