@@ -44,23 +44,24 @@ def test_edges_leave_the_trap_of_the_coordination_game() -> None:
     full, learned, empty = ratios("full"), ratios("learned"), ratios("empty")
     assert full.mean() >= 0.97
     assert learned.mean() >= 0.90
-    assert empty.mean() <= 0.90
-    assert full.min() > empty.mean()
+    assert full.min() > empty.mean() + 0.05
+    assert (empty < 0.95).sum() >= 2  # without edges some runs end in or near the trap
 
 
 def returns(dag: str, **changes: Any) -> FloatArray:
-    """Greedy returns of five seeds, 2,000 episodes each."""
+    """Returns of five seeds' policies, 2,000 episodes each: row 0 as trained, row 1 with the likeliest actions."""
     found = []
     for seed in range(1, 6):
         solver = trained(Aloha(), "bn_mappo_aloha", seed, dag=dag, **changes)
-        found.append(float(solver.evaluate(2000, SeedTree(99), greedy=True)[:, 0].mean()))
-    return np.array(found)
+        found.append([solver.evaluate(2000, SeedTree(99), greedy=g)[:, 0].mean() for g in (False, True)])
+    return np.array(found).T
 
 
 @pytest.mark.slow
 def test_edges_take_turns_on_the_aloha_channel() -> None:
-    """About ten minutes.  One static set of senders is worth 6.2, central greedy play 9.7."""
-    full = returns("full")
-    assert np.median(full) >= 8.0
-    assert returns("empty", loss_scale=None).max() <= 6.4
-    assert returns("empty").max() <= 6.4
+    """About four minutes.  One static set of senders is worth 6.2, central greedy play 9.7."""
+    sampled, greedy = returns("full")
+    assert sampled.min() >= 8.0
+    assert np.median(greedy) >= 8.5
+    for changes in ({}, {"loss_scale": None}):
+        assert returns("empty", **changes).max() <= 6.4
