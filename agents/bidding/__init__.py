@@ -9,6 +9,7 @@ _PUBLIC: dict[str, str] = {
     "BidBandit": "bandit",
     "Lin": "linear",
     "Mcpc": "linear",
+    "ORTB": "ortb",
     "PIDPacing": "pacing",
     "RLB": "rlb",
     "RLBLong": "long",

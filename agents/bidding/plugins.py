@@ -7,6 +7,7 @@ from equilibria.agents.bidding.settings import (
     BanditSettings,
     LinSettings,
     LongSettings,
+    ORTBSettings,
     PIDSettings,
     SpreadSettings,
     ValueSettings,
@@ -37,6 +38,8 @@ mcpc = _agent("mcpc", "Bids the training cost per click times the click probabil
               NoSettings, "baseline of " + _CAI)  # fmt: skip
 ss_mdp = _agent("ss_mdp", "Bids by the value of requests and budget, blind to the single request", "rlb:build_ss_mdp",
                 ValueSettings, "Yuan and Wang (2012), CIKM; baseline of " + _CAI)  # fmt: skip
+ortb = _agent("ortb", "Bids concavely in theta, tuned on the training requests", "ortb:build", ORTBSettings,
+              "Zhang, Yuan, Wang (2014), Optimal real-time bidding for display advertising, KDD")  # fmt: skip
 rlb = _agent(
     "rlb", "Bids by the value of requests and budget (dynamic programme)", "rlb:build_rlb", ValueSettings, _CAI
 )

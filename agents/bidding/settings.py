@@ -26,6 +26,17 @@ class LinSettings(Settings):
     patience: int = Field(default=5, ge=1, le=100, description="Tuning stops after so many steps without improvement")
 
 
+class ORTBSettings(Settings):
+    """Parameters of concave bidding."""
+
+    c: float | None = Field(
+        default=None, gt=0.0, le=1e6, description="Bid at which a request is won half the time; null tunes it"
+    )
+    base_bid: float | None = Field(
+        default=None, gt=0.0, le=100_000.0, description="Bid at the mean click probability; null tunes it"
+    )
+
+
 class ValueSettings(Settings):
     """Parameters of bidders with a value table."""
 

@@ -290,7 +290,7 @@ def _cell(nodes, k, j, last_cell, stride, reward, cost_weight, gamma):  # type: 
 @kernel
 def _same_cell(own, at, after, j, last_cell, stride, reward, cost_weight, gamma):  # type: ignore[no-untyped-def]
     """Say whether the bids of all nodes of a block lie in cell j."""
-    others = 0
+    others = np.int64(0)
     for i in range(own.shape[0]):
         kept = gamma * own[i]
         below = reward - cost_weight * (j * stride) + gamma * at[i] - kept

@@ -9,6 +9,7 @@ import pytest
 
 from equilibria.agents.bidding.linear import Lin, Mcpc, tune_linear
 from equilibria.agents.bidding.long import RLBLong
+from equilibria.agents.bidding.ortb import ORTB, training_value
 from equilibria.agents.bidding.pacing import AdaptivePacing, PIDPacing
 from equilibria.agents.bidding.rlb import RLB, SSMDP, RLBTheta
 from equilibria.agents.bidding.settings import LinSettings, LongSettings, PIDSettings
@@ -38,6 +39,7 @@ def bidders() -> dict[str, Any]:
     return {
         "lin": Lin(),
         "mcpc": Mcpc(),
+        "ortb": ORTB(),
         "ss_mdp": SSMDP(),
         "rlb": RLB(),
         "rlb_theta": RLBTheta(),
@@ -80,7 +82,7 @@ def plain_market(rules: tuple[BidRule, ...], r: Requests, budget: int, second: b
                 if rule.kind == TABLE:
                     bids.append(rule.table.bid(T - (i - e * T), b, float(theta)))
                 else:
-                    bids.append(min(int(rule.scale * s.multiplier * r.theta[i]), MAX_PRICE, b))
+                    bids.append(min(int(rule.wish(r.theta[i], s.multiplier)), MAX_PRICE, b))
             order = [(i + k) % len(rules) for k in range(len(rules))]
             winner = max(order, key=lambda k: (bids[k], -order.index(k)))
             floor = max(int(r.price[i]), reserve)
@@ -152,7 +154,7 @@ def test_the_market_kernel_equals_plain_python(
     assert len({tuple(row) for row in expected[:, :, 0].T}) > 4
 
 
-@pytest.mark.parametrize("name", ["lin", "mcpc", "ss_mdp", "rlb", "rlb_theta"])
+@pytest.mark.parametrize("name", ["lin", "mcpc", "ortb", "ss_mdp", "rlb", "rlb_theta"])
 def test_replay_without_bids_equals_replay_with_bids(plan: Training, stream: Requests, name: str) -> None:
     rule = bidders()[name].prepare(plan, TREE)
     out, _ = play((rule,), stream, plan.budget)
@@ -161,6 +163,8 @@ def test_replay_without_bids_equals_replay_with_bids(plan: Training, stream: Req
     if rule.kind == TABLE:
         p = pack((rule,))
         kernels.replay_table(*common, p.integers[0], p.reals[0], p.tables, fast)
+    elif rule.curve > 0.0:
+        kernels.replay_curve(*common, rule.scale, rule.curve, MAX_PRICE, fast)
     else:
         kernels.replay_linear(*common, rule.scale, MAX_PRICE, fast)
     np.testing.assert_allclose(out[:, 0], fast, atol=1e-12)
@@ -285,3 +289,16 @@ def test_bad_plans_and_rules_are_refused_by_name(plan: Training) -> None:
         BidRule(kind=7)
     with pytest.raises(InvalidValue, match="equally long"):
         Requests(np.zeros(2), np.zeros(3, np.uint16), np.zeros(2, np.uint8), np.zeros(2))
+
+
+def test_concave_bids_are_tuned_to_the_training_requests(plan: Training) -> None:
+    bidder = ORTB()
+    rule = bidder.prepare(plan, TREE)
+    assert rule.wish(np.array([plan.theta_mean]))[0] == pytest.approx(bidder.base_bid)
+    own = training_value(plan, bidder.c, bidder.base_bid)
+    lin = Lin()
+    lin.prepare(plan, TREE)
+    assert own >= training_value(plan, 1e4, lin.base_bid) * 0.98  # nearly linear bids are on the grid
+    assert all(own >= training_value(plan, c, 50.0) for c in (10.0, 80.0, 320.0))
+    with pytest.raises(InvalidValue, match="curve of a bid rule"):
+        BidRule(kind=0, scale=1.0, curve=1.0, control="pid")

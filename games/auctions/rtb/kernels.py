@@ -17,7 +17,7 @@ from equilibria.sim.jit import kernel
 
 __all__ = [
     "CLICKS", "COST", "IMPRESSIONS", "LANES", "PREDICTED", "VALUE", "best_reply", "explicit_bids", "play",
-    "replay_linear", "replay_table",
+    "replay_curve", "replay_linear", "replay_table",
 ]  # fmt: skip
 
 LANES = 8
@@ -54,6 +54,24 @@ def replay_linear(theta, price, click, truth, length, budget, scale, top, out): 
             predicted += won * theta[i]
         out[e, IMPRESSIONS], out[e, CLICKS], out[e, COST] = wins, clicks, budget - b
         out[e, VALUE], out[e, PREDICTED] = value, predicted
+
+
+@kernel
+def replay_curve(theta, price, click, truth, length, budget, scale, curve, top, out):  # type: ignore[no-untyped-def]
+    """Replay a bidder with bids sqrt(scale theta + curve^2) - curve; other arguments as ``replay_linear``."""
+    n = theta.shape[0]
+    out[:] = 0.0
+    for e in range(out.shape[0]):
+        b = budget
+        for i in range(e * length, min(n, (e + 1) * length)):
+            d = np.int64(price[i])
+            if d <= b and d <= top and np.sqrt(scale * theta[i] + curve * curve) - curve >= d:
+                b -= d
+                out[e, IMPRESSIONS] += 1
+                out[e, CLICKS] += click[i]
+                out[e, VALUE] += truth[i]
+                out[e, PREDICTED] += theta[i]
+        out[e, COST] = budget - b
 
 
 @kernel

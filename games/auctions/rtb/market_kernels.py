@@ -133,7 +133,7 @@ def play(  # type: ignore[no-untyped-def]
                 floors[c] = max(np.int64(price[from_ + c]), reserve)
             for s in steady:
                 order = turns[(base - s) % bidders :]
-                _rank(own[s], factor[s], cap[s], shift, order, 0, size, ranked[s])
+                _rank(own[s], factor[s], reals[s, 5], cap[s], shift, order, 0, size, ranked[s])
             _lead(ranked, steady, floors, shift, 0, size, firsts, seconds)
             if near.shape[0]:
                 # What tables will be asked: scales that move per request are taken as they are now.
@@ -141,7 +141,7 @@ def play(  # type: ignore[no-untyped-def]
                 if shaded.shape[0]:
                     for s in shaded:
                         order = turns[(base - s) % bidders :]
-                        _rank(own[s], factor[s], cap[s], shift, order, 0, size, ranked[s])
+                        _rank(own[s], factor[s], reals[s, 5], cap[s], shift, order, 0, size, ranked[s])
                     likely, runners = guesses[0], guesses[1]
                     _lead(ranked, linear, floors, shift, 0, size, likely, runners)
             poor = False  # somebody's ranked bids may exceed the money left since they were written
@@ -150,7 +150,7 @@ def play(  # type: ignore[no-untyped-def]
                 if poor and not _affordable(firsts[c], seconds[c], floors[c], cap, base + c, shift):
                     for s in steady:
                         order = turns[(base - s) % bidders :]
-                        _rank(own[s], factor[s], cap[s], shift, order, c, size, ranked[s])
+                        _rank(own[s], factor[s], reals[s, 5], cap[s], shift, order, c, size, ranked[s])
                     _lead(ranked, steady, floors, shift, c, size, firsts, seconds)
                     poor = False
                 best, second = firsts[c], seconds[c]
@@ -265,15 +265,20 @@ def play(  # type: ignore[no-untyped-def]
                             begun[s], due[s] = due[s], min(length, due[s] + np.int64(parameters[s, 0]))
                             factor[s] = reals[s, 0] * control[s, 0]
                             order = turns[(base - s) % bidders :]
-                            _rank(own[s], factor[s], cap[s], shift, order, c + 1, size, ranked[s])
+                            _rank(own[s], factor[s], reals[s, 5], cap[s], shift, order, c + 1, size, ranked[s])
                         next_due = min(next_due, due[s] if due[s] > j + 1 else length + 1)
                     _lead(ranked, steady, floors, shift, c + 1, size, firsts, seconds)
                 turn = turn + 1 if turn + 1 < bidders else 0
 
 
 @kernel
-def _rank(theta, factor, cap, shift, turns, low, high, ranked):  # type: ignore[no-untyped-def]
+def _rank(theta, factor, curve, cap, shift, turns, low, high, ranked):  # type: ignore[no-untyped-def]
     """Write the ranked bids of a linear bidder with the present scale and money for requests low .. high - 1."""
+    if curve > 0.0:
+        for c in range(low, high):
+            wish = np.sqrt(factor * theta[c] + curve * curve) - curve
+            ranked[c] = (np.int64(min(wish, cap)) << shift) | turns[c]
+        return
     for c in range(low, high):
         ranked[c] = (np.int64(min(factor * theta[c], cap)) << shift) | turns[c]
 

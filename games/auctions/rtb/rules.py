@@ -2,7 +2,8 @@
 
 A *bid rule* is one of two kinds:
 
-* linear: a = min(floor(scale theta), P, b), where scale may be steered (pacing);
+* linear: a = min(floor(scale theta), P, b), where scale may be steered (pacing), or with a curve c > 0
+  the concave a = min(floor(sqrt(scale theta + c^2) - c), P, b);
 * table: the largest price d <= min(b, P) that keeps
   v1 theta - v0 d + gamma (V(t-1, b-d) - V(t-1, b)) >= 0, from a table of V.
 
@@ -104,6 +105,7 @@ class BidRule:
     Attributes:
         kind: ``LINEAR`` or ``TABLE``.
         scale: Linear: money per unit of theta.
+        curve: Linear: constant c of concave bids, 0 for straight ones; such a rule has no controller.
         table: Table: the values.
         theta: Value that replaces every request's own click probability; NaN keeps the own ones.
         mapping: How states beyond the table are brought into it (a key of ``MAPPINGS``).
@@ -113,6 +115,7 @@ class BidRule:
 
     kind: int
     scale: float = 0.0
+    curve: float = 0.0
     table: ValueTable = NO_TABLE
     theta: float = float("nan")
     mapping: Mapping_ = "none"
@@ -124,6 +127,15 @@ class BidRule:
             raise InvalidValue(f"kind of a bid rule must be {LINEAR} (linear) or {TABLE} (table), got {self.kind!r}")
         if not 0.0 <= self.scale < np.inf:
             raise InvalidValue(f"scale of a bid rule must be a finite number of at least 0, got {self.scale!r}")
+        if not 0.0 <= self.curve < np.inf or (self.curve > 0.0 and self.control != "none"):
+            raise InvalidValue(
+                f"curve of a bid rule must be a finite number of at least 0, and 0 with a controller, got {self.curve!r}"
+            )
+
+    def wish(self, theta: FloatArray, multiplier: float = 1.0) -> FloatArray:
+        """Return what a linear rule would bid before rounding and limits."""
+        straight = self.scale * multiplier * theta
+        return straight if self.curve == 0.0 else np.asarray(np.sqrt(straight + self.curve**2) - self.curve)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +145,7 @@ class PackedRules:
     Attributes:
         integers: int64 [N, 11] kind, mapping, control, first entry of the table, step from t to t + 1, fine, stride,
             largest t, largest b, highest price, step from b to b + 1.
-        reals: float64 [N, 5] scale, replacing theta (NaN: none), v1, v0, gamma.
+        reals: float64 [N, 6] scale, replacing theta (NaN: none), v1, v0, gamma, curve.
         parameters: float64 [N, 8] of the controllers.
         tables: float64 [...] all tables, one after the other, equal ones once.
     """
@@ -155,7 +167,7 @@ def pack(rules: tuple[BidRule, ...], *, by: Literal["budget", "time"] = "budget"
     places: dict[int, int] = {}
     parts: list[FloatArray] = []
     size = 0
-    integers, reals = np.zeros((len(rules), 11), np.int64), np.zeros((len(rules), 5))
+    integers, reals = np.zeros((len(rules), 11), np.int64), np.zeros((len(rules), 6))
     for i, rule in enumerate(rules):
         t = rule.table
         if id(t.values) not in places:
@@ -167,7 +179,7 @@ def pack(rules: tuple[BidRule, ...], *, by: Literal["budget", "time"] = "budget"
             rule.kind, MAPPINGS[rule.mapping], CONTROLS[rule.control], places[id(t.values)], down,
             t.fine, t.stride, t.requests, t.budget, t.top, across,
         )  # fmt: skip
-        reals[i] = rule.scale, rule.theta, t.click_value, t.cost_weight, t.gamma
+        reals[i] = rule.scale, rule.theta, t.click_value, t.cost_weight, t.gamma, rule.curve
     parameters = np.array([rule.parameters for rule in rules]).reshape(len(rules), 8)
     tables = parts[0] if len(parts) == 1 else np.concatenate(parts or [np.zeros(1)])
     return PackedRules(integers, reals, parameters, tables)

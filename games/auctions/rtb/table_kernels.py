@@ -34,7 +34,7 @@ def table_bid(tables, integers, reals, k, t, b, b_cap, theta, least):  # type: i
     Args:
         tables: float64 [...] packed tables.
         integers: int64 [N, 11] see ``PackedRules``.
-        reals: float64 [N, 5] see ``PackedRules``.
+        reals: float64 [N, 6] see ``PackedRules``.
         k: The bidder.
         t: Requests to come, the present one included, at most the table's largest.
         b: Budget of the state, at most the table's largest.

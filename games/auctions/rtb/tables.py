@@ -140,7 +140,7 @@ def _bids(world: Campaign, bidder: int, thetas: FloatArray, left: int, budget: i
     """Return the bids [K] of one bidder with ``left`` requests to come and ``budget`` left."""
     rule, multiplier = world.rule(bidder)
     if rule.kind == LINEAR:
-        return np.floor(np.minimum(rule.scale * multiplier * thetas, min(budget, rule.table.top)))
+        return np.floor(np.minimum(rule.wish(thetas, multiplier), min(budget, rule.table.top)))
     packed: Any = pack((rule,))
     never, bids = np.full(1, _NEVER, np.uint16), np.zeros(1, np.int64)
     found = np.zeros(len(thetas))

@@ -358,6 +358,9 @@ class Campaign:
         stream = (piece.theta, piece.price, piece.click, piece.truth, self.plan.length, self.plan.budget)
         if rule.kind == LINEAR:
             top = rule.table.top
+            if rule.curve > 0.0:
+                kernels.replay_curve(*stream, rule.scale * self._control[i, 0], rule.curve, top, result)
+                return True
             kernels.replay_linear(*stream, rule.scale * self._control[i, 0], top, result)
             return True
         covered = rule.table.requests >= self.plan.length - 1 and rule.table.budget >= self.plan.budget
