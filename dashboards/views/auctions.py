@@ -18,6 +18,19 @@ from equilibria.sim.store import Run
 BIDS: Final = "bids"
 MENU: Final = "menu"
 MAX_BIDDERS: Final = 6
+METRICS: Final = (
+    "auction_nash_conv",
+    "auction_revenue",
+    "interim_loss",
+    "bid_error",
+    "menu_revenue",
+    "market_totals",
+    "shading",
+    "ctr_rmse",
+    "net_utility",
+    "bidder_score",
+    "auction_regret",
+)
 _BID_COLUMNS: Final = {"player", "value", "mean_bid", "theory"}
 
 
@@ -29,6 +42,7 @@ def build() -> Page:
         icon=":material/gavel:",
         order=30,
         tables=(BIDS, MENU),
+        metrics=METRICS,
         render=render,
     )
 

@@ -66,7 +66,7 @@ tables: [{name: first_actions, every: 2}]
 run: {budget: 4, seed: 1}
 """
 SHIPPED = ("cfr_kuhn", "vad_cfr_kuhn", "mmd_kuhn", "schelling", "contagion", "wealth_grid", "fxp_team_rps",
-    "first_price", "rochet_net", "rtb_market", "bn_climbing")  # fmt: skip
+    "first_price", "rochet_net", "rtb_market", "bn_climbing", "auction_gym")  # fmt: skip
 
 
 def run_text(text: bytes, path: Path) -> Path:

@@ -39,6 +39,7 @@ CASES = [
     ("tournament", {"run": "tournament"}, 2),
     ("auctions", {"run": "first_price", "at_bids": "200"}, 3),
     ("auctions", {"run": "rochet_net"}, 4),
+    ("auctions", {"run": "auction_gym", "metric": "shading"}, 1),
     ("bidding", {"run": "rtb_market", "state": "25% of the budget, 50% of the time left"}, 7),
     ("cooperative", {"run": "team"}, 5),
     ("cooperative", {"game": "coordination_world", "run": "learner"}, 4),
