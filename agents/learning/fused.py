@@ -96,14 +96,16 @@ class Perceptron(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, tanh: bool, *weights: torch.Tensor) -> torch.Tensor:
         """Return [R, out]; keeps the activations, one block after the other."""
-        run = _Blocks(x.detach(), tanh, [w.detach() for w in weights], keep=True)
-        ctx.run, ctx.wanted = run, x.requires_grad
-        return run.forward()
+        run = _workspace(x, weights, keep=True)
+        ctx.run, ctx.tanh, ctx.x, ctx.weights = run, tanh, x.detach().contiguous(), weights
+        return run.forward(ctx.x, tanh, weights)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> Any:
-        """Return the gradients of x and of all weights."""
-        g_x, found = ctx.run.backward(grads[0], ctx.needs_input_grad[0])
+        """Return the gradients of x and of all weights; works once, as the activations are given back."""
+        run, ctx.run = ctx.run, None
+        g_x, found = run.backward(ctx.x, ctx.tanh, ctx.weights, grads[0], ctx.needs_input_grad[0])
+        _give_back(run)
         return g_x, None, *found
 
 
@@ -115,95 +117,122 @@ def perceptron(x: torch.Tensor, tanh: bool, weights: Sequence[torch.Tensor]) -> 
         tanh: Activation: tanh, or ReLU.
         weights: Per layer matrix [H, D], bias, scale and shift of the normalisation [H]; then the head's matrix
             [out, H] and bias [out].
+
+    A graph can be gone through backward once.
     """
     if torch.is_grad_enabled():
         found: torch.Tensor = Perceptron.apply(x, tanh, *weights)
         return found
-    return _Blocks(x, tanh, [w.detach() for w in weights], keep=False).forward()
+    run = _workspace(x, weights, keep=False)
+    result = run.forward(x.contiguous(), tanh, [w.detach() for w in weights])
+    _give_back(run)
+    return result
+
+
+_FREE: dict[Any, list[_Blocks]] = {}
+_MOST_FREE = 4
+
+
+def _workspace(x: torch.Tensor, weights: Sequence[torch.Tensor], *, keep: bool) -> _Blocks:
+    """Return arrays of the right sizes, used ones if there are free ones."""
+    shape = (len(x), *(len(w) for w in weights[0:-2:4]), len(weights[-2]), keep)
+    free = _FREE.get(shape)
+    return free.pop() if free else _Blocks(shape)
+
+
+def _give_back(run: _Blocks) -> None:
+    if len(_FREE) > 64:  # many batch sizes: forget all rather than keep ever more
+        _FREE.clear()
+    free = _FREE.setdefault(run.shape, [])
+    if len(free) < _MOST_FREE:
+        free.append(run)
 
 
 class _Blocks:
-    """One pass through a perceptron, block by block.
+    """Arrays of one pass through a perceptron, block by block.
 
     Activations of a block are feature-major [H, block]; the normalised outputs are computed again in the
     backward pass, which costs less than keeping them.
     """
 
-    def __init__(self, x: torch.Tensor, tanh: bool, weights: list[torch.Tensor], *, keep: bool) -> None:
-        self.x, self.tanh, self.keep = x.contiguous(), tanh, keep
-        self.layers = [weights[i : i + 4] for i in range(0, len(weights) - 2, 4)]
-        self.vectors = [[v.numpy() for v in part[1:]] for part in self.layers]
-        self.head, self.bias = weights[-2:]
-        self.rows = len(x)
-        widest = max(len(part[0]) for part in self.layers)
-        self.size = min(max(_ENTRIES // widest // 128 * 128, 128), -(-self.rows // 16) * 16)
-        self.count = -(-self.rows // self.size)
-        kept = self.count if keep else 1
-        self.y = [torch.empty(kept, len(part[0]), self.size) for part in self.layers]
-        self.moments = np.empty((len(self.layers), 2, kept * self.size), np.float32)
-        self.out = [torch.empty(len(part[0]), self.size) for part in self.layers]
+    def __init__(self, shape: tuple[Any, ...]) -> None:
+        self.shape = shape
+        self.rows, *widths, self.outputs, keep = shape
+        widest = max(widths)
+        size = min(max(_ENTRIES // widest // 128 * 128, 128), -(-self.rows // 16) * 16)
+        self.spans = [(first, min(size, self.rows - first)) for first in range(0, self.rows, size)]
+        kept = len(self.spans) if keep else 1
+        moments = np.empty((len(widths), kept, 2, size), np.float32)
+        self.moments = [[tuple(moments[i, b]) for b in range(kept)] for i in range(len(widths))]
+        y = [torch.empty(kept, width, size) for width in widths]
+        out = [torch.empty(width, size) for width in widths]
+        self.y_arrays = [[part[b].numpy() for b in range(kept)] for part in y]
+        self.out_arrays = [part.numpy() for part in out]
+        self.places = list(range(kept)) if keep else [0] * len(self.spans)
+        self.y = [[part[p][:, :n] for p, (_, n) in zip(self.places, self.spans, strict=True)] for part in y]
+        self.out = [[part[:, :n] for _, n in self.spans] for part in out]
+        self.small = [torch.empty(self.outputs, n) for _, n in self.spans[:1] + self.spans[-1:]]
+        if keep:
+            self.up, self.gz = ([torch.empty(width, size) for width in widths] for _ in range(2))
+            self.up_arrays, self.gz_arrays = ([t.numpy() for t in ts] for ts in (self.up, self.gz))
+            self.sums = [np.empty((3, width, fused_kernels.BLOCK), np.float32) for width in widths]
 
-    def forward(self) -> torch.Tensor:
-        found = torch.empty(self.rows, len(self.head))
-        small = torch.empty(len(self.head), self.size)
-        for block in range(self.count):
-            first = block * self.size
-            n = min(self.size, self.rows - first)
-            place = block if self.keep else 0
-            seen = self.x[first : first + n].t()
-            for i, (matrix, *_) in enumerate(self.layers):
-                y, out = self.y[i][place], self.out[i]
-                torch.mm(matrix, seen, out=y[:, :n])
-                mean, scale = self._moments(i, place)
-                bias, weight, shift = self.vectors[i]
-                fused_kernels.forward(self.tanh, _EPSILON, n, y.numpy(), bias, weight, shift, mean, scale, out.numpy())
-                seen = out[:, :n]
-            torch.mm(self.head, seen, out=small[:, :n])
-            found[first : first + n] = small[:, :n].t()
-        return found.add_(self.bias)
+    def forward(self, x: torch.Tensor, tanh: bool, weights: Sequence[torch.Tensor]) -> torch.Tensor:
+        weights = [w.detach() for w in weights]
+        vectors = [[v.numpy() for v in weights[i + 1 : i + 4]] for i in range(0, len(weights) - 2, 4)]
+        head, bias = weights[-2:]
+        found = torch.empty(self.rows, self.outputs)
+        for block, (first, n) in enumerate(self.spans):
+            place = self.places[block]
+            seen = x[first : first + n].t()
+            for i, (before, weight, shift) in enumerate(vectors):
+                torch.mm(weights[4 * i], seen, out=self.y[i][block])
+                mean, scale = self.moments[i][place]
+                fused_kernels.forward(
+                    tanh, _EPSILON, n, self.y_arrays[i][place], before, weight, shift, mean, scale, self.out_arrays[i]
+                )
+                seen = self.out[i][block]
+            small = self.small[0 if n == self.spans[0][1] else 1]
+            torch.mm(head, seen, out=small)
+            found[first : first + n] = small.t()
+        return found.add_(bias)
 
-    def backward(self, g: torch.Tensor, wanted: bool) -> tuple[torch.Tensor | None, list[torch.Tensor]]:
+    def backward(
+        self, x: torch.Tensor, tanh: bool, weights: Sequence[torch.Tensor], g: torch.Tensor, wanted: bool
+    ) -> tuple[torch.Tensor | None, list[torch.Tensor]]:
+        weights = [w.detach() for w in weights]
+        matrices, head = weights[0:-2:4], weights[-2]
+        scales, shifts = ([w.numpy() for w in weights[k:-2:4]] for k in (2, 3))
         g_t = g.t().contiguous()
-        g_x = torch.empty_like(self.x) if wanted else None
-        g_matrices = [torch.zeros_like(part[0]) for part in self.layers]
-        g_head = torch.zeros_like(self.head)
-        sums = [np.zeros((3, len(part[0]), fused_kernels.BLOCK), np.float32) for part in self.layers]
-        widest = max(len(part[0]) for part in self.layers)
-        spare, gz_all = torch.empty(widest, self.size), torch.empty(widest, self.size)
-        for block in range(self.count):
-            first = block * self.size
-            n = min(self.size, self.rows - first)
-            for i, out in enumerate(self.out):
-                mean, scale = self._moments(i, block)
-                _, weight, shift = self.vectors[i]
-                fused_kernels.affine(n, self.y[i][block].numpy(), mean, scale, weight, shift, out.numpy())
+        g_x = torch.empty_like(x) if wanted else None
+        g_matrices, g_head = [torch.zeros_like(m) for m in matrices], torch.zeros_like(head)
+        for sums in self.sums:
+            sums[:] = 0.0
+        last = len(matrices) - 1
+        for block, (first, n) in enumerate(self.spans):
+            for i in range(last + 1):
+                mean, scale = self.moments[i][block]
+                fused_kernels.affine(n, self.y_arrays[i][block], mean, scale, scales[i], shifts[i], self.out_arrays[i])
             above = g_t[:, first : first + n]
-            g_head.addmm_(above, self.out[-1][:, :n].t())
-            up = spare[: len(self.layers[-1][0])]
-            torch.mm(self.head.t(), above, out=up[:, :n])
-            for i in range(len(self.layers) - 1, -1, -1):
-                matrix = self.layers[i][0]
-                mean, scale = self._moments(i, block)
-                gz = gz_all[: len(matrix)]
+            g_head.addmm_(above, self.out[last][block].t())
+            torch.mm(head.t(), above, out=self.up[last][:, :n])
+            for i in range(last, -1, -1):
+                mean, scale = self.moments[i][block]
                 fused_kernels.backward(
-                    self.tanh, n, up.numpy(), self.y[i][block].numpy(), self.vectors[i][1], mean, scale, gz.numpy(),
-                    *sums[i],
+                    tanh, n, self.up_arrays[i], self.y_arrays[i][block], scales[i], mean, scale, self.gz_arrays[i],
+                    *self.sums[i],
                 )  # fmt: skip
-                below = self.out[i - 1][:, :n].t() if i else self.x[first : first + n]
-                g_matrices[i].addmm_(gz[:, :n], below)
+                gz = self.gz[i][:, :n]
+                g_matrices[i].addmm_(gz, self.out[i - 1][block].t() if i else x[first : first + n])
                 if i:
-                    up = spare[: matrix.shape[1]]
-                    torch.mm(matrix.t(), gz[:, :n], out=up[:, :n])
+                    torch.mm(matrices[i].t(), gz, out=self.up[i - 1][:, :n])
                 elif g_x is not None:
-                    torch.mm(gz[:, :n].t(), matrix, out=g_x[first : first + n])
+                    torch.mm(gz.t(), matrices[0], out=g_x[first : first + n])
         found: list[torch.Tensor] = []
-        for matrix, part in zip(g_matrices, sums, strict=True):
+        for matrix, part in zip(g_matrices, self.sums, strict=True):
             g_weight, g_shift, g_bias = torch.from_numpy(part.sum(axis=2))
             found += [matrix, g_bias, g_weight, g_shift]
         return g_x, [*found, g_head, g.sum(dim=0)]
-
-    def _moments(self, layer: int, block: int) -> Any:
-        return self.moments[layer, :, block * self.size : (block + 1) * self.size]
 
 
 def _layer(

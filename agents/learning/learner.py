@@ -426,7 +426,7 @@ class Learner:
 
     def _finish_actor(self, report: PolicyLoss, loss: torch.Tensor) -> dict[str, float]:
         settings = self.settings
-        norm = self._descend(self.actor_optimiser, self.actor, loss, "policy")
+        norm = self._descend(self.actor_optimiser, loss, "policy")
         if self.reference is not None and settings.reference_decay is not None:
             with torch.no_grad():
                 for average, present in zip(self.reference.parameters(), self.actor.parameters(), strict=True):
@@ -466,15 +466,15 @@ class Learner:
                 self.critic.evaluate(batch), old, targets, active=here,
                 clip=math.inf if settings.value_clip is None else settings.value_clip, huber=settings.huber,
             )  # fmt: skip
-        norm = self._descend(self.critic_optimiser, self.critic, loss, "value")
+        norm = self._descend(self.critic_optimiser, loss, "value")
         return {"value_loss": float(loss.detach()), "critic_grad_norm": norm}
 
-    def _descend(
-        self, optimiser: torch.optim.Optimizer, module: torch.nn.Module, loss: torch.Tensor, name: str
-    ) -> float:
-        optimiser.zero_grad(set_to_none=True)
+    def _descend(self, optimiser: torch.optim.Optimizer, loss: torch.Tensor, name: str) -> float:
+        parameters = [p for group in optimiser.param_groups for p in group["params"]]
+        for parameter in parameters:
+            parameter.grad = None
         loss.backward()
-        norm = float(torch.nn.utils.clip_grad_norm_(module.parameters(), self.settings.max_grad_norm))
+        norm = float(torch.nn.utils.clip_grad_norm_(parameters, self.settings.max_grad_norm))
         if not math.isfinite(norm):
             raise NumericalError(f"gradient of the {name} loss", norm, step=self._iteration)
         optimiser.step()

@@ -99,6 +99,7 @@ class Rollout:
         """
         with torch.inference_mode():
             self._start(policy, critic, generator)
+            buffer.final_values[:] = 0.0  # what an earlier collection left is no prediction
             finals: list[tuple[int, IntArray, torch.Tensor, torch.Tensor]] = []
             for t in range(buffer.steps):
                 self._look(buffer, t)
