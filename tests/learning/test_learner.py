@@ -167,10 +167,10 @@ def test_the_buffer_holds_what_the_worlds_paid_and_their_last_observations() -> 
     assert not buffer.final_values[[0, 1, 2]].any()
 
 
-def test_unused_places_of_a_reused_buffer_stay_zero() -> None:
+def test_a_reused_buffer_carries_nothing_over() -> None:
     learner = make(CoordinationWorld(3, horizon=10), worlds=4, steps=10)
-    learner.step(40)
-    assert not learner._storage().final_values[:9].any() or np.abs(learner._storage().final_values[:9]).max() < 1e3
+    learner.step(40)  # places without truncation were scaled again and again before
+    assert np.abs(learner._storage().final_values).max() < 1e3
 
 
 def test_a_policy_of_agents_with_different_actions_stays_within_them() -> None:
