@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,14 @@ import streamlit as st
 
 from equilibria.dashboards.jobs import Jobs
 from equilibria.dashboards.look import SHADES, Mode
-from equilibria.dashboards.page import Context, Page
+from equilibria.dashboards.page import Context, Page, errors_in_place
 from equilibria.dashboards.widgets import image_choice
 from equilibria.sim import registry
-from equilibria.sim.errors import EquilibriaError, PluginError
+from equilibria.sim.errors import PluginError
 from equilibria.sim.registry import BrokenPlugin
 
 SECTIONS: Final = ("Runs", "Equilibrium", "Worlds")
 DEFAULT_PAGE: Final = "overview"
-_LOG: Final = logging.getLogger("equilibria.dashboards")
 
 _CSS: Final = """
 <style>
@@ -145,16 +143,8 @@ def draw_page(options: Options, name: str, page: Page, links: dict[str, Any] | N
         read_only=options.read_only,
         links=links or {},
     )
-    try:
+    with errors_in_place(name):
         page.render(context)
-    except EquilibriaError as error:
-        st.error(str(error), icon=":material/error:")
-    except Exception as error:  # noqa: BLE001 - Streamlit's control flow derives from BaseException and passes
-        _LOG.exception("page %s", name)
-        st.error(
-            f"This page cannot show the run: {type(error).__name__}: {error}. The server's log has the details.",
-            icon=":material/error:",
-        )
 
 
 def _draw(options: Options, name: str, page: Page, links: dict[str, Any]) -> Any:

@@ -25,7 +25,9 @@ the frame shows in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -36,9 +38,30 @@ from equilibria.dashboards import catalogue
 from equilibria.dashboards.catalogue import Entry
 from equilibria.dashboards.jobs import Jobs
 from equilibria.dashboards.look import Mode
+from equilibria.sim.errors import EquilibriaError
 from equilibria.sim.store import Run, Sweep
 
 LIVE_SECONDS: Final = 2.0
+_LOG: Final = logging.getLogger("equilibria.dashboards")
+
+
+@contextmanager
+def errors_in_place(name: str) -> Iterator[None]:
+    """Show whatever goes wrong inside as a message in its place, never as an exception box.
+
+    Args:
+        name: Name of the page, for the log.
+    """
+    try:
+        yield
+    except EquilibriaError as error:
+        st.error(str(error), icon=":material/error:")
+    except Exception as error:  # noqa: BLE001 - Streamlit's control flow derives from BaseException and passes
+        _LOG.exception("page %s", name)
+        st.error(
+            f"This page cannot show the run: {type(error).__name__}: {error}. The server's log has the details.",
+            icon=":material/error:",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,11 +170,12 @@ class Context:
         name = catalogue.name_of(self.root, run.path)
 
         def again() -> None:
-            now = self.open(name)
-            if isinstance(now, Run):
-                if now.state != "running":
-                    st.rerun()
-                draw(now)
+            with errors_in_place(self.name):
+                now = self.open(name)
+                if isinstance(now, Run):
+                    if now.state != "running":
+                        st.rerun()
+                    draw(now)
 
         if run.state == "running":
             st.fragment(again, run_every=LIVE_SECONDS)()

@@ -9,7 +9,7 @@ import streamlit as st
 
 from equilibria.dashboards import reader
 from equilibria.dashboards.jobs import Job
-from equilibria.dashboards.page import Context, Page
+from equilibria.dashboards.page import Context, Page, errors_in_place
 from equilibria.dashboards.widgets import show_table, state_badge
 from equilibria.sim.analysis.facts import facts
 from equilibria.sim.analysis.ticks import short
@@ -113,7 +113,8 @@ def _jobs(context: Context) -> None:
 def _watch(context: Context, running: bool) -> None:
     jobs = context.jobs.all()
     for job in jobs[:10]:
-        _job(context, job)
+        with errors_in_place(context.name):
+            _job(context, job)
     if running and all(job.exit_code is not None for job in jobs):
         st.rerun()
 

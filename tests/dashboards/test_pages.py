@@ -123,6 +123,25 @@ def test_a_truncated_run_shows_its_error_in_place(broken_runs: Path) -> None:
     assert any("cannot be read" in e.value for e in at.error)
 
 
+def vanished(root: str) -> None:
+    from pathlib import Path
+    from types import SimpleNamespace
+
+    from equilibria.dashboards.jobs import Jobs
+    from equilibria.dashboards.page import Context, Page
+
+    page = Page(title="x", render=lambda context: None)
+    context = Context(root=Path(root), page=page, name="x", mode="light", jobs=Jobs(Path(root)))
+    run: Any = SimpleNamespace(path=Path(root) / "gone", state="running")
+    context.follow(run, lambda run: None)
+
+
+def test_a_run_in_progress_that_vanishes_is_a_message_in_its_place(tmp_path: Path) -> None:
+    at = AppTest.from_function(vanished, args=(str(tmp_path),), default_timeout=60).run()
+    assert not at.exception
+    assert "gone" in at.error[0].value
+
+
 @pytest.mark.parametrize("name", ["../secret", "/etc", "sweep/members/../../../x", "sweep/members/nope"])
 def test_a_path_outside_the_runs_folder_cannot_be_opened_by_the_url(runs: Path, name: str) -> None:
     at = opened("run", runs, {"run": name})
