@@ -8,6 +8,8 @@ absolute rewards, so that settings do not depend on the campaign.
 * ``squarecb``: a regression oracle predicts the reward as a quadratic of the log multiplier (ridge
   least squares); arm a other than the best one is drawn with probability
   1 / (K + rate (best - predicted(a))), rate = exploration sqrt(K n), the best one with the rest.
+  With ``context`` the oracle also sees what the last episode brought (share of the budget spent, win rate, mean
+  price paid over the training mean), as such and times the log multiplier: traffic moves slowly, so it says something.
 
 Source: Auer, Cesa-Bianchi, Fischer (2002), Machine Learning 47, 235; Auer et al. (2002), SIAM Journal on
 Computing 32, 48; Foster and Rakhlin (2020), ICML, algorithm 1.  Cost: O(K) per episode.
@@ -26,6 +28,9 @@ from equilibria.games.auctions.rtb.rules import LINEAR, BidRule
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import AnyArray, FloatArray
 
+CONTEXT = 3
+"""Numbers that describe the last episode."""
+
 
 class BidBandit:
     """Chooses a multiplier of the bid that pays the training cost per click.
@@ -39,6 +44,7 @@ class BidBandit:
         self._arms = np.asarray(self._settings.multipliers, np.float64)
         logs = np.log(self._arms)
         self._features: FloatArray = np.stack([np.ones_like(logs), logs, logs**2], axis=1)
+        self._size = 3 + (2 * CONTEXT if self._settings.context else 0)
         self._seeds = SeedTree(0)
         self._forget()
 
@@ -48,8 +54,14 @@ class BidBandit:
         self._forget()
         return BidRule(kind=LINEAR, scale=training.cpc)
 
-    def begin(self, episode: int) -> float:
-        """Draw the arm of an episode and return its multiplier."""
+    def begin(self, episode: int, context: FloatArray | None = None) -> float:
+        """Draw the arm of an episode and return its multiplier.
+
+        Args:
+            episode: Number of the episode.
+            context: float64 [3] what the last episode brought; used with the setting ``context`` only.
+        """
+        self._context[:] = 0.0 if context is None else context
         p = self.probabilities()
         u = self._seeds.child("episode", episode).generator().random()
         arm = min(int(np.searchsorted(np.cumsum(p), u, side="right")), self._arms.size - 1)
@@ -66,7 +78,7 @@ class BidBandit:
         self._sums[arm] += r
         self._squares[arm] += r * r
         self._weighted[arm] += r / probability
-        x = self._features[arm]
+        x = self._seen()[arm]
         self._gram += np.outer(x, x)
         self._moment += x * r
 
@@ -81,12 +93,19 @@ class BidBandit:
             weights = np.exp(rate * (self._weighted - self._weighted.max()))
             mixed = min(0.5, float(np.sqrt(k * np.log(k) / max(n, 1.0))))
             return (1.0 - mixed) * weights / weights.sum() + mixed / k  # type: ignore[no-any-return]
-        predicted = self._features @ np.linalg.solve(self._gram, self._moment)
+        predicted = self._seen() @ np.linalg.solve(self._gram, self._moment)
         best = int(np.argmax(predicted))
         p = 1.0 / (k + width * np.sqrt(k * max(n, 1.0)) * (predicted[best] - predicted))
         p[best] = 0.0
         p[best] = 1.0 - p.sum()
         return p  # type: ignore[no-any-return]
+
+    def _seen(self) -> FloatArray:
+        """Return what the oracle sees of each arm [K, d] in the present context."""
+        if not self._settings.context:
+            return self._features
+        context = np.broadcast_to(self._context, (self._arms.size, CONTEXT))
+        return np.concatenate([self._features, context, context * self._features[:, 1:2]], axis=1)
 
     def _ucb(self, n: float, width: float) -> FloatArray:
         p = np.zeros(self._arms.size)
@@ -108,12 +127,13 @@ class BidBandit:
         for name in self._NAMES:
             getattr(self, f"_{name}")[:] = arrays[name]
 
-    _NAMES = ("plays", "sums", "squares", "weighted", "gram", "moment", "totals", "last")
+    _NAMES = ("plays", "sums", "squares", "weighted", "gram", "moment", "totals", "last", "context")
 
     def _forget(self) -> None:
         k = self._arms.size
         self._plays, self._sums, self._squares, self._weighted = (np.zeros(k) for _ in range(4))
-        self._gram, self._moment = np.eye(3), np.zeros(3)
+        self._gram, self._moment = np.eye(self._size), np.zeros(self._size)
+        self._context = np.zeros(CONTEXT)
         self._totals, self._last = np.zeros(2), np.array([0.0, 1.0])
 
 

@@ -115,9 +115,14 @@ class BanditSettings(Settings):
         le=1000.0,
         description="Width of the bound (ucb), rate (exp3), or learning rate of the gap (squarecb)",
     )
+    context: bool = Field(
+        default=False, description="The regression oracle of squarecb also sees what the last episode brought"
+    )
 
     @model_validator(mode="after")
     def _positive(self) -> Self:
+        if self.context and self.method != "squarecb":
+            raise ValueError(f"context needs method: squarecb, which has a regression oracle, got {self.method!r}")
         for k, value in enumerate(self.multipliers):
             if not 0.0 < value <= 1000.0:
                 raise ValueError(f"multipliers[{k}] must lie in (0, 1000], got {value!r}")

@@ -62,7 +62,13 @@ def test_worlds_keep_the_promises_of_a_population(market: bool) -> None:
 
 @pytest.mark.parametrize("game", ["rtb_campaign", "rtb_market"])
 def test_the_engine_keeps_its_contract_over_batches(game: str) -> None:
-    agents = ["rlb", "lin", "adaptive_pacing", "bid_bandit", {"use": "rlb_long", "params": {"base_requests": 50}}]
+    agents = [
+        "rlb",
+        "lin",
+        "adaptive_pacing",
+        {"use": "bid_bandit", "params": {"context": True}},
+        {"use": "rlb_long", "params": {"base_requests": 50}},
+    ]
     check_engine(plan(game, agents).build)
 
 
@@ -227,6 +233,40 @@ def test_bandits_learn_the_arm_that_earns_most() -> None:
         p = bandit.probabilities()
         assert p.sum() == pytest.approx(1.0)
         assert (p >= 0).all()
+
+
+def test_a_bandit_with_context_learns_which_arm_fits_it() -> None:
+    earned = {}
+    for context in (False, True):
+        bandit = BidBandit(BanditSettings(multipliers=(0.5, 1.0, 2.0), exploration=3.0, context=context))
+        bandit.prepare(world(SMALL, lin=Lin()).plan, SeedTree(2))
+        rng = np.random.default_rng(4)
+        rewards = []
+        for k in range(1500):
+            high = float(rng.random() < 0.5)  # after a good episode bid high, else low
+            arm = bandit.begin(k, np.array([high, 0.0, 0.0]))
+            rewards.append(1.0 + (high - 0.5) * np.log(arm))
+            bandit.end(rewards[-1] + 0.05 * float(rng.standard_normal()))
+        earned[context] = float(np.mean(rewards[-500:]))
+    assert earned[True] > 1.25  # the best is 1 + ln(2) / 2 = 1.35
+    assert earned[False] < 1.1
+    with pytest.raises(ValueError, match="context needs method: squarecb"):
+        BanditSettings(method="ucb", context=True)
+
+
+def test_bidders_are_told_what_the_last_episode_brought() -> None:
+    w = world({**SMALL, "window": 2}, bandit=BidBandit(BanditSettings(context=True)))
+    w.run(1, 1)
+    row = w.judged()[1][0, 0]
+    np.testing.assert_allclose(
+        w._context(0, 1),
+        [
+            row[kernels.COST] / w.plan.budget,
+            row[kernels.IMPRESSIONS] / 250,
+            row[kernels.COST] / row[kernels.IMPRESSIONS] / w.plan.cpm,
+        ],
+    )
+    assert w._context(0, 0).tolist() == [0.0, 0.0, 0.0]
 
 
 def test_metrics_are_ratios_of_sums_and_leave_out_what_is_undefined() -> None:

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from equilibria.games.auctions.rtb.requests import Training
 from equilibria.games.auctions.rtb.rules import BidRule
 from equilibria.sim.seeds import SeedTree
-from equilibria.sim.types import AnyArray
+from equilibria.sim.types import AnyArray, FloatArray
 
 
 class Bidder(Protocol):
@@ -27,8 +27,14 @@ class EpisodeLearner(Protocol):
         """See ``Bidder``; also forgets what was learned."""
         ...
 
-    def begin(self, episode: int) -> float:
-        """Return the multiplier for episode ``episode`` (from 0); depends on state and number only."""
+    def begin(self, episode: int, context: FloatArray | None = None) -> float:
+        """Return the multiplier for episode ``episode`` (from 0); depends on state, number and context only.
+
+        Args:
+            episode: Number of the episode.
+            context: float64 [3] share of the budget spent, win rate and mean price paid over the training mean in
+                the last complete episode; zeros before it.
+        """
         ...
 
     def end(self, reward: float) -> None:

@@ -340,7 +340,16 @@ class Campaign:
     def _choose(self, episode: int) -> None:
         for i, bidder in enumerate(self._bidders):
             if isinstance(bidder, EpisodeLearner):
-                self._control[i, 0] = bidder.begin(episode)
+                self._control[i, 0] = bidder.begin(episode, self._context(i, episode))
+
+    def _context(self, i: int, episode: int) -> FloatArray:
+        """Return what bidder ``i`` knows of the episode before: see ``EpisodeLearner.begin``."""
+        if episode == 0:
+            return np.zeros(3)
+        last, plan = self._recent[i, (episode - 1) % self._settings.window], self.plan
+        wins = last[kernels.IMPRESSIONS]
+        paid = last[kernels.COST] / wins / plan.cpm if wins > 0 and plan.cpm > 0 else 0.0
+        return np.array([last[kernels.COST] / max(plan.budget, 1), wins / plan.length, paid])
 
     def _episodes(self, requests: Requests, stretch: slice, episode: int, out: FloatArray) -> None:
         """Play a stretch of a batch that begins with an episode; ``out`` [E, N, 5] is overwritten."""
