@@ -65,6 +65,13 @@ class ValueNorm:
             NumericalError: If an active return is not finite.
         """
         x = np.asarray(returns, dtype=np.float64)
+        if active is None and self.size == 1 and x.size:
+            flat = x.ravel()
+            mean, square = float(flat.mean()), float(flat @ flat) / flat.size
+            if math.isfinite(square):
+                fresh = np.array([[mean], [square], [1.0]])
+                self._sums = self.decay * self._sums + (1 - self.decay) * fresh
+                return
         here = np.ones(x.shape, np.bool_) if active is None else np.asarray(active, dtype=np.bool_)
         if here.shape != x.shape:
             raise InvalidValue(f"active must have the shape {x.shape} of the returns, got {here.shape}")

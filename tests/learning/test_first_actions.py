@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from equilibria.games.vector.coordination import CoordinationWorld
 from equilibria.sim.errors import UnknownName
 from equilibria.sim.seeds import SeedTree
 
-SMALL = {"worlds": 8, "steps": 10, "epochs": 1, "minibatches": 1, "hidden": 16}
+SMALL: dict[str, Any] = {"worlds": 8, "steps": 10, "epochs": 1, "minibatches": 1, "hidden": 16}
 
 
 def learner(seed: int = 1) -> Learner:
