@@ -75,6 +75,13 @@ class ValueNetwork:
         x = (features(t, b) - self._shift) / self._stretch
         return np.maximum(self._scale * (self._exponential(self._forward(x)[-1]) - _FLOOR), 0.0)
 
+    def packed(self) -> FloatArray:
+        """Return everything that ``differences`` needs as one vector, for compiled worlds."""
+        layers = [p.reshape(-1) for pair in zip(self._weights, self._biases, strict=True) for p in pair]
+        head = [self._shift, self._stretch, np.array([*self._target, self._scale])]
+        # The target is stored as (mean, standard deviation).
+        return np.concatenate([*head, *layers])
+
     def _exponential(self, output: FloatArray) -> FloatArray:
         y = np.minimum(output[:, 0] * self._target[1] + self._target[0], 50.0)
         return np.exp(y)
@@ -138,8 +145,8 @@ def column_values(table: ValueTable, t: IntArray, b: IntArray) -> FloatArray:
     return mixed
 
 
-def fitted_table(table: ValueTable, scale: float, *, steps: int, rng: np.random.Generator) -> ValueTable:
-    """Return the table that a network fitted to ``table`` gives, with exact values at small states.
+def fitted(table: ValueTable, scale: float, *, steps: int, rng: np.random.Generator) -> tuple[ValueTable, ValueNetwork]:
+    """Return the table that a network fitted to ``table`` gives, with exact values at small states, and the network.
 
     Args:
         table: The exact table, stride 1.
@@ -163,4 +170,9 @@ def fitted_table(table: ValueTable, scale: float, *, steps: int, rng: np.random.
         if small.size:
             d[small[0] :] = 0.0
         values[t, EXACT_BUDGET + 1 :] = values[t, EXACT_BUDGET] + np.cumsum(d)
-    return replace(table, values=values)
+    return replace(table, values=values), network
+
+
+def fitted_table(table: ValueTable, scale: float, *, steps: int, rng: np.random.Generator) -> ValueTable:
+    """Return the table of ``fitted`` alone."""
+    return fitted(table, scale, steps=steps, rng=rng)[0]

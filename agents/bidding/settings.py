@@ -58,16 +58,23 @@ class LongSettings(ValueSettings):
     """Parameters of RLB for episodes longer than its table."""
 
     base_requests: int = Field(default=5000, ge=1, le=100_000, description="T0, requests of the table")
-    mapping: Literal["action", "difference", "segment"] = Field(
+    mapping: Literal["action", "difference", "segment", "extrapolate"] = Field(
         default="action",
         description="action: bid of the state with T0 requests and the same budget per request; difference: value "
-        "differences of that state; segment: segments of T0 requests with their share of the budget",
+        "differences of that state; segment: segments of T0 requests with their share of the budget; extrapolate: the "
+        "network's differences outside its training region (needs network: true)",
     )
     network: bool = Field(
         default=False, description="Replace the table by a network fitted to it, as in the publication"
     )
     network_steps: int = Field(default=2000, ge=1, le=1_000_000, description="Gradient steps of the network")
     aware: bool = Field(default=False, description="Use the request-aware programme (RLB-theta)")
+
+    @model_validator(mode="after")
+    def _has_network(self) -> Self:
+        if self.mapping == "extrapolate" and not self.network:
+            raise ValueError("mapping: extrapolate asks the network outside its training region; set network: true")
+        return self
 
 
 class PIDSettings(Settings):

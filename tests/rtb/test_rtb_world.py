@@ -12,14 +12,16 @@ import pytest
 from equilibria.agents.bidding.bandit import BidBandit
 from equilibria.agents.bidding.linear import Lin, Mcpc
 from equilibria.agents.bidding.long import RLBLong
-from equilibria.agents.bidding.network import ValueNetwork, fitted_table
+from equilibria.agents.bidding.network import ValueNetwork, fitted, fitted_table
 from equilibria.agents.bidding.pacing import AdaptivePacing, PIDPacing
 from equilibria.agents.bidding.rlb import RLB, RLBTheta
 from equilibria.agents.bidding.settings import AdaptiveSettings, BanditSettings, LinSettings, LongSettings, PIDSettings
 from equilibria.agents.bidding.value import solve
 from equilibria.games.auctions.rtb import kernels
 from equilibria.games.auctions.rtb.judging import hindsight_bound
+from equilibria.games.auctions.rtb.rules import TABLE, BidRule, pack
 from equilibria.games.auctions.rtb.settings import CampaignSettings, MarketSettings
+from equilibria.games.auctions.rtb.table_kernels import mapped_bid
 from equilibria.games.auctions.rtb.world import Campaign, Market
 from equilibria.sim.errors import EquilibriaError, InvalidValue, ScenarioError, Unsupported, UnsupportedGame
 from equilibria.sim.scenario import plan_from_bytes
@@ -167,6 +169,26 @@ def test_network_tables_bid_like_the_exact_ones() -> None:
         network.fit(solve(m, 1e-3, 40, 4000), 1)
     with pytest.raises(InvalidValue, match="stride 1"):
         fitted_table(solve(m, 1e-3, 60, 9000, budget_stride=8), 1e-3, steps=1, rng=np.random.default_rng(2))
+
+
+def test_extrapolated_bids_are_those_of_the_network() -> None:
+    m = np.concatenate([[0.0], np.full(300, 1 / 300)])
+    table = solve(m, 1e-3, 120, 3000)
+    exact, network = fitted(table, 1e-3, steps=60, rng=np.random.default_rng(2))
+    rule = BidRule(kind=TABLE, table=exact, mapping="extrapolate", network=network.packed())
+    p = pack((rule,))
+    parts = np.zeros((1, 2), np.int64)
+    for t, b, theta in ((200, 2000, 1e-3), (121, 3500, 4e-4), (900, 20_000, 3e-3), (130, 40, 1.0)):
+        d = np.arange(1, min(b, 300) + 1)
+        states = np.full(d.size, t - 1.0), (b - d).astype(np.float64)
+        left = theta - np.cumsum(network.differences(*states))
+        wanted = int((np.minimum.accumulate(left) >= 0.0).sum())
+        bid = mapped_bid(p.tables, p.integers, p.reals, 0, t, b, theta, parts, 0)
+        assert abs(bid - wanted) <= (1 if wanted < d.size else 0)
+    with pytest.raises(ValueError, match="set network: true"):
+        LongSettings(mapping="extrapolate")
+    with pytest.raises(InvalidValue, match="has no network"):
+        BidRule(kind=TABLE, mapping="extrapolate")
 
 
 @pytest.mark.heavy

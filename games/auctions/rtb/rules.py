@@ -24,9 +24,9 @@ LINEAR, TABLE = 0, 1
 MAX_PRICE: Final = 300
 """Highest bid and price of the shipped campaigns."""
 
-Mapping_ = Literal["none", "action", "difference", "segment"]
-MAPPINGS: Final[dict[str, int]] = {"none": 0, "action": 1, "difference": 2, "segment": 3}
-NO_MAPPING, MAP_ACTION, MAP_DIFFERENCE, SEGMENT = range(4)
+Mapping_ = Literal["none", "action", "difference", "segment", "extrapolate"]
+MAPPINGS: Final[dict[str, int]] = {"none": 0, "action": 1, "difference": 2, "segment": 3, "extrapolate": 4}
+NO_MAPPING, MAP_ACTION, MAP_DIFFERENCE, SEGMENT, EXTRAPOLATE = range(5)
 CONTROLS: Final[dict[str, int]] = {"none": 0, "pid": 1, "adaptive": 2}
 NO_CONTROL, PID, ADAPTIVE = range(3)
 
@@ -108,6 +108,7 @@ class BidRule:
         curve: Linear: constant c of concave bids, 0 for straight ones; such a rule has no controller.
         table: Table: the values.
         theta: Value that replaces every request's own click probability; NaN keeps the own ones.
+        network: Weights for mapping ``extrapolate``, as ``ValueNetwork.packed`` gives them.
         mapping: How states beyond the table are brought into it (a key of ``MAPPINGS``).
         control: Who steers ``scale``: nobody, a PID controller per interval, or adaptive pacing per request.
         parameters: float64 [8] of the controller; see ``kernels``.
@@ -119,6 +120,7 @@ class BidRule:
     table: ValueTable = NO_TABLE
     theta: float = float("nan")
     mapping: Mapping_ = "none"
+    network: FloatArray = field(default_factory=lambda: np.zeros(0))
     control: Literal["none", "pid", "adaptive"] = "none"
     parameters: FloatArray = field(default_factory=lambda: np.zeros(8))
 
@@ -127,6 +129,8 @@ class BidRule:
             raise InvalidValue(f"kind of a bid rule must be {LINEAR} (linear) or {TABLE} (table), got {self.kind!r}")
         if not 0.0 <= self.scale < np.inf:
             raise InvalidValue(f"scale of a bid rule must be a finite number of at least 0, got {self.scale!r}")
+        if self.mapping == "extrapolate" and self.network.size == 0:
+            raise InvalidValue("mapping of a bid rule is 'extrapolate', but it has no network")
         if not 0.0 <= self.curve < np.inf or (self.curve > 0.0 and self.control != "none"):
             raise InvalidValue(
                 f"curve of a bid rule must be a finite number of at least 0, and 0 with a controller, got {self.curve!r}"
@@ -143,11 +147,11 @@ class PackedRules:
     """Rules of N bidders as flat arrays.
 
     Attributes:
-        integers: int64 [N, 11] kind, mapping, control, first entry of the table, step from t to t + 1, fine, stride,
-            largest t, largest b, highest price, step from b to b + 1.
+        integers: int64 [N, 12] kind, mapping, control, first entry of the table, step from t to t + 1, fine, stride,
+            largest t, largest b, highest price, step from b to b + 1, first weight of the network (-1: none).
         reals: float64 [N, 6] scale, replacing theta (NaN: none), v1, v0, gamma, curve.
         parameters: float64 [N, 8] of the controllers.
-        tables: float64 [...] all tables, one after the other, equal ones once.
+        tables: float64 [...] all tables, one after the other, equal ones once; networks after theirs.
     """
 
     integers: IntArray
@@ -167,17 +171,22 @@ def pack(rules: tuple[BidRule, ...], *, by: Literal["budget", "time"] = "budget"
     places: dict[int, int] = {}
     parts: list[FloatArray] = []
     size = 0
-    integers, reals = np.zeros((len(rules), 11), np.int64), np.zeros((len(rules), 6))
+    integers, reals = np.zeros((len(rules), 12), np.int64), np.zeros((len(rules), 6))
     for i, rule in enumerate(rules):
         t = rule.table
         if id(t.values) not in places:
             places[id(t.values)] = size
             parts.append(np.ascontiguousarray(t.values.T if by == "budget" else t.values).reshape(-1))
             size += t.values.size
+        weights = -1
+        if rule.network.size:
+            weights = size
+            parts.append(rule.network)
+            size += rule.network.size
         down, across = (1, t.values.shape[0]) if by == "budget" else (t.values.shape[1], 1)
         integers[i] = (
             rule.kind, MAPPINGS[rule.mapping], CONTROLS[rule.control], places[id(t.values)], down,
-            t.fine, t.stride, t.requests, t.budget, t.top, across,
+            t.fine, t.stride, t.requests, t.budget, t.top, across, weights,
         )  # fmt: skip
         reals[i] = rule.scale, rule.theta, t.click_value, t.cost_weight, t.gamma, rule.curve
     parameters = np.array([rule.parameters for rule in rules]).reshape(len(rules), 8)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from equilibria.games.auctions.rtb.rules import MAP_DIFFERENCE, NO_MAPPING, SEGMENT
+from equilibria.games.auctions.rtb.rules import EXTRAPOLATE, MAP_DIFFERENCE, NO_MAPPING, SEGMENT
 from equilibria.sim.jit import kernel
 
 
@@ -33,7 +33,7 @@ def table_bid(tables, integers, reals, k, t, b, b_cap, theta, least):  # type: i
 
     Args:
         tables: float64 [...] packed tables.
-        integers: int64 [N, 11] see ``PackedRules``.
+        integers: int64 [N, 12] see ``PackedRules``.
         reals: float64 [N, 6] see ``PackedRules``.
         k: The bidder.
         t: Requests to come, the present one included, at most the table's largest.
@@ -89,6 +89,54 @@ def difference_bid(tables, integers, reals, k, t, b, theta):  # type: ignore[no-
     return bid
 
 
+HIDDEN_1, HIDDEN_2 = 30, 15
+"""Units of the network's layers, see ``agents.bidding.network``."""
+
+
+@kernel
+def network_difference(weights, first, t, b):  # type: ignore[no-untyped-def]
+    """Return D(t, b) = V(t, b+1) - V(t, b) as the network gives it, also outside its training region.
+
+    ``weights[first:]``: shift [3], stretch [3], mean and scale of the target, unit of D, then per layer the matrix
+    [inputs, units] by rows and the biases.
+    """
+    x = (np.log1p(float(t)), np.log1p(float(b)), np.log1p(b / max(t, 1)))
+    a, c = np.empty(HIDDEN_1), np.empty(HIDDEN_2)
+    place = first + 9
+    for j in range(HIDDEN_1):
+        z = weights[place + 3 * HIDDEN_1 + j]
+        for i in range(3):
+            z += (x[i] - weights[first + i]) / weights[first + 3 + i] * weights[place + i * HIDDEN_1 + j]
+        a[j] = np.tanh(z)
+    place += 4 * HIDDEN_1
+    for j in range(HIDDEN_2):
+        z = weights[place + HIDDEN_1 * HIDDEN_2 + j]
+        for i in range(HIDDEN_1):
+            z += a[i] * weights[place + i * HIDDEN_2 + j]
+        c[j] = np.tanh(z)
+    place += (HIDDEN_1 + 1) * HIDDEN_2
+    z = weights[place + HIDDEN_2]
+    for i in range(HIDDEN_2):
+        z += c[i] * weights[place + i]
+    y = min(z * weights[first + 7] + weights[first + 6], 50.0)
+    return max(weights[first + 8] * (np.exp(y) - 1e-9), 0.0)
+
+
+@kernel
+def network_bid(tables, integers, reals, k, t, b, theta):  # type: ignore[no-untyped-def]
+    """Return the bid when D(t-1, x) comes from the network, one price after the other."""
+    first, top = integers[k, 11], integers[k, 9]
+    v1, v0, gamma = reals[k, 2], reals[k, 3], reals[k, 4]
+    gone = 0.0
+    bid = 0
+    for d in range(1, min(b, top) + 1):
+        gone += network_difference(tables, first, t - 1, b - d)
+        if v1 * theta - v0 * d - gamma * gone < 0.0:
+            break
+        bid = d
+    return bid
+
+
 @kernel(forceinline=True)
 def mapped_bid(tables, integers, reals, k, t, b, theta, part, least):  # type: ignore[no-untyped-def]
     """Return the bid of a table rule in any state; row k of ``part`` holds (budget, requests) left in its segment.
@@ -106,6 +154,8 @@ def mapped_bid(tables, integers, reals, k, t, b, theta, part, least):  # type: i
         return bid
     if t <= last + (mapping == NO_MAPPING) and b <= most:  # V(t-1, .) is read
         return table_bid(tables, integers, reals, k, t, b, b, x, least)
+    if mapping == EXTRAPOLATE:
+        return network_bid(tables, integers, reals, k, t, b, x)
     if mapping == MAP_DIFFERENCE:
         return difference_bid(tables, integers, reals, k, t, b, x)
     return _action_bid(tables, integers, reals, k, t, b, b, x, least)
