@@ -74,6 +74,7 @@ def judge(world: FeedWorld, returns: FloatArray) -> Certificate:
         measure="watch time below the frontier",
         value=max(0.0, most - main),
         unit="watch time per session",
+        kind="estimate",
         method="dynamic programmes with weighted likes and shares on a grid of fatigue, and the policy's value on the "
         "same grid and users",
         details={

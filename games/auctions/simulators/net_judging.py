@@ -40,8 +40,11 @@ def judge(world: AuctionNet, number: int) -> Certificate:
         unit="conversions (score) per episode",
         method=f"replay of {grid.size} multipliers against the rivals' bids of the last episode, expected over exposure, "
         "the last affordable step in part",
+        kind="estimate",
         details=details,
-        warning="multipliers that change over the day may gain more" if number else "no episode is complete",
+        warning="conversions are the predicted ones, and multipliers that change over the day may gain more"
+        if number
+        else "no episode is complete",
     )
 
 

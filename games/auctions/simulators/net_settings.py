@@ -37,7 +37,7 @@ class AuctionNetSettings(Settings):
     """Parameters of AuctionNet's model: 48 advertisers with budgets and CPA limits in a three-slot GSP."""
 
     impressions: int = Field(
-        default=500_000, ge=1000, le=20_000_000, description="Expected impressions per episode of 48 steps"
+        default=500_000, ge=1000, le=5_000_000, description="Expected impressions per episode of 48 steps"
     )
     budget_scale: float = Field(default=1.0, gt=0.0, le=1e6, description="Factor of the 48 budgets")
     reserve: float = Field(default=1e-4, ge=0.0, le=1e6, description="Least price; slots sold at it count as unsold")
