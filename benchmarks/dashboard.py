@@ -40,6 +40,8 @@ _SECONDS = 120
 
 def rows(*, quick: bool = False) -> Iterator[Row]:
     """Yield the measured cases."""
+    import streamlit  # noqa: F401 - named here, so that a missing extra is said before runs are made
+
     visits = 2 if quick else 5
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "runs"
@@ -131,9 +133,12 @@ def serving(root: Path) -> Iterator[Served]:
                         break
             except OSError:
                 time.sleep(0.1)
+        if process.poll() is not None:
+            raise Unsupported(f"the dashboard server ended with exit code {process.returncode} before it answered")
         yield served
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=20)
 
 
