@@ -136,9 +136,22 @@ def test_draws_follow_the_joint_distribution(kind: dict[str, Any]) -> None:
     assert statistic.pvalue > 0.001
 
 
+class PlainTrunk(torch.nn.Module):
+    """Features in any precision; the core's compiled layers are float32."""
+
+    def __init__(self, inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.randn(hidden, inputs, generator=generator(11)))
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return torch.tanh(torch.nn.functional.linear(x, self.weight)), None
+
+
 def test_score_function_gradient_is_the_derivative_of_the_return() -> None:
     """sum_a pi(a) r(a) sum_i grad log pi_i(a_i | parents) against central differences of sum_a pi(a) r(a)."""
-    policy = policy_of({"dag": "full"}).double()
+    policy = policy_of({"dag": "full"}, scale=3.0)
+    policy.trunk = PlainTrunk(4, 16)  # type: ignore[assignment]
+    policy.double()
     obs = torch.randn(1, 3, 4, generator=generator(6), dtype=torch.float64)
     moves = torch.from_numpy(np.indices((3, 3, 3)).reshape(3, -1).T.copy())
     reward = torch.randn(27, generator=generator(7), dtype=torch.float64)
