@@ -146,7 +146,8 @@ class Trunk(torch.nn.Module):
             begun: bool [M] whether an episode begins with a row, ``None`` for nowhere.
         """
         seen = self._seen(x)
-        x = self._stacked(seen) if self._groups else self._fused(seen).t().unflatten(0, seen.shape[:-1])
+        plain = self._groups or seen.dtype != torch.float32  # the compiled layers are written for float32
+        x = self._stacked(seen) if plain else self._fused(seen).t().unflatten(0, seen.shape[:-1])
         if self.gru is None or self.gru_norm is None:
             return x, None
         assert hidden is not None
@@ -172,7 +173,7 @@ class Trunk(torch.nn.Module):
         self, head: GroupLinear, x: torch.Tensor, hidden: torch.Tensor | None = None, begun: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return ``head(features)`` [M, N, out] and the last GRU state; faster than the two calls."""
-        if self._groups or self.recurrent:
+        if self._groups or self.recurrent or x.dtype != torch.float32:
             features, after = self(x, hidden, begun)
             return head(features), after
         seen = self._seen(x)
@@ -189,7 +190,7 @@ class Trunk(torch.nn.Module):
             x = self.input_norm(x)
         if not self.ids:
             return x
-        numbers = torch.eye(self.ids).expand(*x.shape[:-1], -1)
+        numbers = torch.eye(self.ids, dtype=x.dtype).expand(*x.shape[:-1], -1)
         return torch.cat((x, numbers), dim=-1)
 
     def begin(self, worlds: int, agents: int) -> torch.Tensor | None:

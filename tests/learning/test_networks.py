@@ -93,6 +93,16 @@ def test_a_compiled_perceptron_equals_torch_with_its_gradients(rows: int, layers
         assert torch.allclose(a, b.grad, rtol=1e-3, atol=1e-4 * float(b.grad.abs().max()) + 1e-6)
 
 
+def test_networks_in_double_precision_agree_with_single() -> None:
+    trunk = Trunk(11, ids=2, generator=gen(1))
+    head = GroupLinear(64, 5, gain=1.0, generator=gen(2))
+    x = torch.randn(30, 2, 11, generator=gen(3))
+    single = trunk.headed(head, x)[0].detach()
+    double = trunk.double().headed(head.double(), x.double())[0].detach()
+    assert double.dtype == torch.float64
+    assert torch.allclose(single.double(), double, atol=1e-5)
+
+
 def test_not_a_number_passes_through_compiled_layers() -> None:
     x = torch.zeros(3, 200)
     x[1, 150] = float("nan")
