@@ -35,12 +35,12 @@ class Pairs(torch.nn.Module):
 
 def attention(parts: tuple[torch.Tensor, torch.Tensor], u: torch.Tensor) -> torch.Tensor:
     """Return g [M, N, K, N] = softmax_j(u_ik . ReLU(a_j - c_i) / 8) over the others, u [M, N, K, D]."""
-    return _Attend.apply(*parts, u)  # type: ignore[no-any-return, no-untyped-call]
+    return _Attend.apply(*parts, u)  # type: ignore[no-any-return]
 
 
 def pool(parts: tuple[torch.Tensor, torch.Tensor], g: torch.Tensor) -> torch.Tensor:
     """Return sum_j g_ikj ReLU(a_j - c_i), [M, N, K, D], of weights g [M, N, K, N]."""
-    return _Pool.apply(*parts, g)  # type: ignore[no-any-return, no-untyped-call]
+    return _Pool.apply(*parts, g)  # type: ignore[no-any-return]
 
 
 def _arrays(*tensors: torch.Tensor) -> list[Any]:

@@ -25,7 +25,8 @@ def test_networks_learn_final_payoffs_and_doubt_what_was_never_tried() -> None:
     paid = data.rewards[[e for e, *_ in rows], 0]
     assert np.corrcoef(found, paid)[0, 1] > 0.9  # at the last step payoffs are determined
     tried = {(s, a) for s, a in zip(data.steps["state"].to_list(), data.steps["action"].to_list(), strict=True)}
-    seen, unseen = [], []
+    seen: list[tuple[str, int, int]] = []
+    unseen: list[tuple[str, int, int]] = []
     for player, state, legal in zip(*(data.steps[c].to_list() for c in ("player", "state", "legal")), strict=True):
         if player >= 0:
             for action in legal:

@@ -19,7 +19,7 @@ from equilibria.sim.errors import ScenarioError, UnknownName
 from equilibria.sim.scenario import plan_from_bytes
 from equilibria.sim.seeds import SeedTree
 
-SMALL = {"train_requests": 5000, "test_requests": 1700, "episode_length": 250, "window": 3}
+SMALL: dict[str, Any] = {"train_requests": 5000, "test_requests": 1700, "episode_length": 250, "window": 3}
 
 
 def world(market: bool = False, **more: Any) -> Campaign:
@@ -124,7 +124,7 @@ def test_first_prices_have_no_fluid_theory_and_profit_never_bids_above_the_value
     profit.use({"mcpc": Mcpc()})
     profit.reset(SeedTree(3))
     rows = profit.table("bid_curves")
-    assert (rows["theory"] <= profit.plan.cpc * rows["theta"] + 1e-9).all()
+    assert (rows["theory"] <= profit.plan.cpc * np.asarray(rows["theta"], np.float64) + 1e-9).all()
 
 
 def test_an_unknown_table_and_a_sampled_one_are_named_errors() -> None:
