@@ -124,7 +124,8 @@ def test_first_prices_have_no_fluid_theory_and_profit_never_bids_above_the_value
     profit.use({"mcpc": Mcpc()})
     profit.reset(SeedTree(3))
     rows = profit.table("bid_curves")
-    assert (rows["theory"] <= profit.plan.cpc * np.asarray(rows["theta"], np.float64) + 1e-9).all()
+    theory, theta = (np.asarray(rows[name], np.float64) for name in ("theory", "theta"))
+    assert (theory <= profit.plan.cpc * theta + 1e-9).all()
 
 
 def test_an_unknown_table_and_a_sampled_one_are_named_errors() -> None:
