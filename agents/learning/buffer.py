@@ -75,7 +75,8 @@ class Buffer:
         """Store what a policy wants to see again."""
         for name, value in extras.items():
             if name not in self.extras:
-                self.extras[name] = torch.zeros((self.steps, *value.shape), dtype=value.dtype)
+                with torch.inference_mode(False):  # updates read them with gradients on
+                    self.extras[name] = torch.zeros((self.steps, *value.shape), dtype=value.dtype)
             self.extras[name][step] = value
 
     def batch(self, index: torch.Tensor | None = None, length: int = 1) -> Batch:

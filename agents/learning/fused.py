@@ -137,7 +137,10 @@ def _workspace(x: torch.Tensor, weights: Sequence[torch.Tensor], *, keep: bool) 
     """Return arrays of the right sizes, used ones if there are free ones."""
     shape = (len(x), *(len(w) for w in weights[0:-2:4]), len(weights[-2]), keep)
     free = _FREE.get(shape)
-    return free.pop() if free else _Blocks(shape)
+    if free:
+        return free.pop()
+    with torch.inference_mode(False):  # a workspace made while collecting serves updates, too
+        return _Blocks(shape)
 
 
 def _give_back(run: _Blocks) -> None:
