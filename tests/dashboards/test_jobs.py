@@ -124,7 +124,7 @@ def test_the_launch_page_leaves_the_directory_of_the_command_line(tmp_path: Path
 
 @pytest.mark.heavy
 def test_a_sweep_of_the_command_line_is_stopped_and_resumed_on_its_page(tmp_path: Path) -> None:
-    text = TEXT.replace("BUDGET", "40000") + "sweep: {seeds: {start: 0, count: 3}}\n"
+    text = TEXT.replace("BUDGET", "150000") + "sweep: {seeds: {start: 0, count: 3}}\n"
     (tmp_path / "sweep.yaml").write_text(text)
     root = tmp_path / "runs"
     at = AppTest.from_function(
@@ -132,7 +132,7 @@ def test_a_sweep_of_the_command_line_is_stopped_and_resumed_on_its_page(tmp_path
     ).run()  # what it imports takes time
     process = line("sweep", tmp_path / "sweep.yaml", "--out", root / "s", "--executor", "serial", cwd=tmp_path)
     try:
-        wait(lambda: list((root / "s" / "members").glob("*/live.json")) or process.poll() is not None)
+        wait(lambda: list((root / "s" / "members").glob("*/checkpoints/LATEST.json")) or process.poll() is not None)
         at.run().button(key="stop").click().run()
         assert not at.exception
         wait(lambda: process.poll() is not None)
