@@ -81,48 +81,13 @@ def _settle(
     flat: FloatArray, shape: IntArray, members: IntArray, own: BoolArray, inside: FloatArray, tie: float
 ) -> float:
     """Sweep ``inside`` [N] over one sink to its stationary distribution; return the last relative change."""
-    change = np.inf
+    change, nothing = np.inf, np.zeros(len(inside))
     for _ in range(SWEEPS):
-        change = _sweep_(flat, shape, members, own, inside, tie)
+        change = _flow_(flat, shape, members, own, nothing, inside, tie)
         inside[members] /= inside[members].sum()
         if change <= _TOLERANCE:
             break
     return float(change)
-
-
-@kernel
-def _sweep_(payoffs: FloatArray, shape: IntArray, states: IntArray, own: BoolArray, x: FloatArray, tie: float) -> float:
-    """Do one Gauss-Seidel sweep over ``states`` with inflow from ``own`` states only; return the relative change."""
-    players = payoffs.shape[0]
-    worst = 0.0
-    for at in range(states.shape[0]):
-        j = states[at]
-        inflow, out = 0.0, 0.0
-        stride = 1
-        for back in range(players):
-            p = players - 1 - back
-            first = j - ((j // stride) % shape[p]) * stride
-            here = payoffs[p, j]
-            for k in range(shape[p]):
-                i = first + k * stride
-                gain = here - payoffs[p, i]
-                if gain > tie:
-                    if own[i]:
-                        inflow += x[i]
-                elif gain >= -tie:
-                    if i != j:
-                        out += 0.5
-                        if own[i]:
-                            inflow += 0.5 * x[i]
-                else:
-                    out += 1.0
-            stride *= shape[p]
-        new = inflow / out
-        moved = abs(new - x[j])
-        if moved > worst * new:
-            worst = moved / new
-        x[j] = new
-    return worst
 
 
 def _share(
@@ -244,7 +209,7 @@ def _flow_(
     x: FloatArray,
     tie: float,
 ) -> float:
-    """Do one sweep of x_j = (source_j + inflow from transient profiles) / out_j; return the largest relative change."""
+    """Do one Gauss-Seidel sweep of x_j = (source_j + inflow from moving profiles) / out_j; return the largest change."""
     players = payoffs.shape[0]
     worst = 0.0
     for at in range(states.shape[0]):
