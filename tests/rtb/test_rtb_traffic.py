@@ -93,6 +93,19 @@ def test_theta_files_of_all_endings_hold_the_same_requests(tmp_path: Path) -> No
         assert (report.lines, report.broken) == (3, 0)
 
 
+@pytest.mark.slow
+def test_one_broken_line_of_ten_million_is_named_and_counted(tmp_path: Path) -> None:
+    file, block = tmp_path / "big.theta.txt", "".join(f"{i % 2} {i % 300} 0.{i:05d}\n" for i in range(100_000))
+    with file.open("w") as handle:
+        for k in range(100):
+            handle.write(block if k != 73 else block.replace("0 50 0.01250\n", "0 fifty 0.01250\n"))
+    with pytest.raises(GameFileError, match=r"1 of 10000000 lines are broken") as caught:
+        load_theta(file)
+    assert caught.value.line == 7_301_251
+    requests, report = load_theta(file, broken="skip")
+    assert (requests.count, report.lines, report.broken) == (9_999_999, 10_000_000, 1)
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [

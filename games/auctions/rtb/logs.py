@@ -15,7 +15,7 @@ Format: W. Zhang's formatter make-ipinyou-data; Zhang, Yuan, Wang, Shen (2014), 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -99,6 +99,7 @@ def load_theta(path: str | Path, *, broken: Broken = "refuse") -> tuple[Requests
 
     file = Path(path)
     report = Report(str(path))
+    frames: Iterable[Any]
     try:
         if file.suffix == ".parquet":
             frames = [_named(pl.read_parquet(file), report)]
@@ -107,7 +108,7 @@ def load_theta(path: str | Path, *, broken: Broken = "refuse") -> tuple[Requests
             frames = [_named(pl.read_csv(file, infer_schema=False), report)]
             first_line = 2
         else:
-            frames, first_line = list(_blocks(file)), 1
+            frames, first_line = _blocks(file), 1  # one block at a time: a file may be larger than memory
     except (OSError, pl.exceptions.PolarsError) as error:
         raise GameFileError(str(path), f"cannot be read: {error}") from error
     parts = []
