@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict
 
@@ -101,3 +101,66 @@ class Plugin:
             return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
         except (ImportError, AttributeError) as error:
             raise PluginError(f"{self.kind} {self.name!r}: cannot import {self.target!r}: {error}") from error
+
+
+class Own(TypedDict, total=False):
+    """What a plugin may have of its own instead of its family's; see ``Plugin``."""
+
+    engines: tuple[str, ...]
+    forms: tuple[str, ...]
+    requires: str
+    modules: tuple[str, ...]
+    reference: str
+    produces: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Makes descriptors of plugins that share a package, engines and forms of game.
+
+    Keywords of the methods replace what is shared.  Targets are named within the package: ``"build:name"``.
+
+    Attributes:
+        package: Dotted name of the package that the targets lie in.
+        engines: Engines that the parts work with.
+        forms: Forms of game that they are or need.
+        requires: Extra that must be installed, empty for the base.
+        modules: Import names that prove that the extra is present.
+        reference: Source shown by ``describe``.
+    """
+
+    package: str
+    engines: tuple[str, ...] = ()
+    forms: tuple[str, ...] = ()
+    requires: str = ""
+    modules: tuple[str, ...] = ()
+    reference: str = ""
+
+    def game(self, name: str, summary: str, target: str, settings: type[Settings], **own: Unpack[Own]) -> Plugin:
+        """Describe a game."""
+        return self._plugin(kind="game", name=name, summary=summary, target=target, settings=settings, **own)
+
+    def agent(self, name: str, summary: str, target: str, settings: type[Settings], **own: Unpack[Own]) -> Plugin:
+        """Describe an agent; ``produces`` is ``"solver"`` unless said otherwise."""
+        made: dict[str, Any] = {"produces": "solver", **own}
+        return self._plugin(kind="agent", name=name, summary=summary, target=target, settings=settings, **made)
+
+    def metric(
+        self, name: str, summary: str, target: str, unit: str, direction: Literal["lower", "higher", "none"],
+        settings: type[Settings] = NoSettings, **own: Unpack[Own],
+    ) -> Plugin:  # fmt: skip
+        """Describe a metric: a number with a unit, of which more or less is better."""
+        return self._plugin(
+            kind="metric", name=name, summary=summary, target=target, unit=unit, direction=direction,
+            settings=settings, **own,
+        )  # fmt: skip
+
+    def _plugin(self, *, target: str, **own: Any) -> Plugin:
+        shared: dict[str, Any] = {
+            "engines": self.engines,
+            "forms": self.forms,
+            "requires": self.requires,
+            "modules": self.modules,
+            "reference": self.reference,
+        }
+        return Plugin(target=f"{self.package}.{target}", **{**shared, **own})

@@ -9,7 +9,7 @@ import pytest
 
 from equilibria.sim import registry
 from equilibria.sim.errors import MissingExtra, PluginError, UnknownName
-from equilibria.sim.plugin import KINDS, Kind, Plugin
+from equilibria.sim.plugin import KINDS, Family, Kind, NoSettings, Plugin
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +115,13 @@ def test_every_part_of_the_product_can_be_described() -> None:
                 assert plugin.summary and not plugin.summary.endswith(" ")
                 for field in plugin.settings.model_fields.values():
                     assert field.description, (kind, name, field)
+
+
+def test_a_family_shares_package_engines_and_forms_unless_a_plugin_has_its_own() -> None:
+    family = Family(package="pack.age", engines=("extensive",), forms=("team",), reference="paper")
+    agent = family.agent("a", "does", "build:a", NoSettings, forms=(), requires="learn", modules=("torch",))
+    assert (agent.kind, agent.target, agent.produces) == ("agent", "pack.age.build:a", "solver")
+    assert (agent.engines, agent.forms, agent.reference, agent.modules) == (("extensive",), (), "paper", ("torch",))
+    metric = family.metric("m", "counts", "metrics:M", "units", "lower")
+    assert (metric.unit, metric.direction, metric.forms, metric.settings) == ("units", "lower", ("team",), NoSettings)
+    assert family.game("g", "is", "build:g", NoSettings, engines=("training",)).engines == ("training",)

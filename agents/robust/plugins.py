@@ -2,61 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from equilibria.agents.robust.settings import DesignerSettings, Exp3IXSettings, IWOCSSettings
-from equilibria.sim.plugin import Plugin, Settings
+from equilibria.sim.plugin import Family
 
-_HERE = "equilibria.agents.robust"
+_FAMILY = Family(package="equilibria.agents.robust", engines=("extensive",), forms=("robust",))
 
-
-def _solver(name: str, form: str, summary: str, settings: type[Settings], reference: str) -> Plugin:
-    return Plugin(
-        kind="agent",
-        name=name,
-        summary=summary,
-        target=f"{_HERE}.build:{name}",
-        settings=settings,
-        engines=("extensive",),
-        forms=(form,),
-        reference=reference,
-        produces="solver",
-    )
-
-
-iwocs = _solver(
-    "iwocs", "robust", "A robust policy from a growing list of worst-case models", IWOCSSettings,
-    "Zouitine, Geist, Rachelson (2024), arXiv 2410.06212",
-)  # fmt: skip
-exp3_ix = _solver(
-    "exp3_ix", "policies", "A bandit that switches between a few policies while the opponent changes", Exp3IXSettings,
-    "Neu (2015), NeurIPS; Liu et al. (2024), arXiv 2402.12673",
-)  # fmt: skip
-designer = _solver(
-    "designer", "design", "A designer that climbs its payoff through the agents' response", DesignerSettings,
-    "Chakraborty et al. (2024), PARL, arXiv 2308.02585",
-)  # fmt: skip
-
-
-def _metric(name: str, form: str, summary: str, unit: str, direction: Literal["lower", "higher", "none"]) -> Plugin:
-    return Plugin(
-        kind="metric",
-        name=name,
-        summary=summary,
-        target=f"{_HERE}.metrics:{name}",
-        engines=("extensive",),
-        forms=(form,),
-        unit=unit,
-        direction=direction,
-    )
-
-
-robust_value = _metric(
-    "robust_value", "robust", "Promised, worst-case and nominal value of the policy", "game payoff", "higher"
+iwocs = _FAMILY.agent(
+    "iwocs",
+    "A robust policy from a growing list of worst-case models",
+    "build:iwocs",
+    IWOCSSettings,
+    reference="Zouitine, Geist, Rachelson (2024), arXiv 2410.06212",
 )
-average_regret = _metric(
-    "average_regret", "policies", "Average regret to the best fixed policy", "reward per round", "lower"
+exp3_ix = _FAMILY.agent(
+    "exp3_ix",
+    "A bandit that switches between a few policies while the opponent changes",
+    "build:exp3_ix",
+    Exp3IXSettings,
+    forms=("policies",),
+    reference="Neu (2015), NeurIPS; Liu et al. (2024), arXiv 2402.12673",
 )
-design = _metric(
-    "design", "design", "The designer's payoff and parameters", "designer payoff; parameters by name", "none"
+designer = _FAMILY.agent(
+    "designer",
+    "A designer that climbs its payoff through the agents' response",
+    "build:designer",
+    DesignerSettings,
+    forms=("design",),
+    reference="Chakraborty et al. (2024), PARL, arXiv 2308.02585",
+)
+
+robust_value = _FAMILY.metric(
+    "robust_value",
+    "Promised, worst-case and nominal value of the policy",
+    "metrics:robust_value",
+    "game payoff",
+    "higher",
+)
+average_regret = _FAMILY.metric(
+    "average_regret",
+    "Average regret to the best fixed policy",
+    "metrics:average_regret",
+    "reward per round",
+    "lower",
+    forms=("policies",),
+)
+design = _FAMILY.metric(
+    "design",
+    "The designer's payoff and parameters",
+    "metrics:design",
+    "designer payoff; parameters by name",
+    "none",
+    forms=("design",),
 )

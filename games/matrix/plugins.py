@@ -11,68 +11,65 @@ from equilibria.games.matrix.settings import (
     ScheduledDilemmaSettings,
     SeekAttackDefendSettings,
 )
-from equilibria.sim.plugin import NoSettings, Plugin, Settings
+from equilibria.sim.plugin import Family, NoSettings
 
-_BUILD = "equilibria.games.matrix.build"
 _FXP = "Xu, Liang, Yu, Wang, Wu (2023), Fictitious Cross-Play, arXiv 2310.03354"
 
+_FAMILY = Family(package="equilibria.games.matrix", engines=("extensive", "training"), forms=("team",))
 
-def _game(name: str, form: str, summary: str, settings: type[Settings], reference: str = "") -> Plugin:
-    # team games are also played by learned teams, with sampled actions
-    return Plugin(
-        kind="game",
-        name=name,
-        summary=summary,
-        target=f"{_BUILD}:{name}",
-        settings=settings,
-        engines=("extensive", "training") if form == "team" else ("extensive",),
-        forms=(form,),
-        reference=reference,
-    )
-
-
-climb = _game("climb", "team", "Team game: members prefer 1, the team should play 0.", ClimbSettings, _FXP)
-seek_attack_defend = _game(
+climb = _FAMILY.game(
+    "climb", "Team game: members prefer 1, the team should play 0.", "build:climb", ClimbSettings, reference=_FXP
+)
+seek_attack_defend = _FAMILY.game(
     "seek_attack_defend",
-    "team",
     "Team game: gather together, attack gatherers, defend",
+    "build:seek_attack_defend",
     SeekAttackDefendSettings,
-    _FXP,
+    reference=_FXP,
 )
-team_rock_paper_scissors = _game(
-    "team_rock_paper_scissors", "team", "Rock-paper-scissors of two-member teams", NoSettings, _FXP
+team_rock_paper_scissors = _FAMILY.game(
+    "team_rock_paper_scissors",
+    "Rock-paper-scissors of two-member teams",
+    "build:team_rock_paper_scissors",
+    NoSettings,
+    reference=_FXP,
 )
-symmetric_matrix = _game(
-    "symmetric_matrix", "team", "Symmetric zero-sum matrix game given by its payoffs", MatrixSettings
+symmetric_matrix = _FAMILY.game(
+    "symmetric_matrix", "Symmetric zero-sum matrix game given by its payoffs", "build:symmetric_matrix", MatrixSettings
 )
-preference = _game(
-    "preference",
+preference = _FAMILY.game(
     "preference",
     "General preferences between items; the goal is the minimax winner",
+    "build:preference",
     PreferenceSettings,
-    "Swamy et al. (2024), arXiv 2401.04056",
+    engines=("extensive",),
+    forms=("preference",),
+    reference="Swamy et al. (2024), arXiv 2401.04056",
 )
-iterated_game = _game(
+iterated_game = _FAMILY.game(
     "iterated_game",
-    "iterated",
     "Two-action game repeated between named strategies",
+    "build:iterated_game",
     IteratedGameSettings,
-    "Axelrod (1984), The evolution of cooperation",
+    engines=("extensive",),
+    forms=("iterated",),
+    reference="Axelrod (1984), The evolution of cooperation",
 )
-scheduled_dilemma = _game(
+scheduled_dilemma = _FAMILY.game(
     "scheduled_dilemma",
-    "schedule",
     "Continuous repeated dilemma against an opponent that follows a schedule",
+    "build:scheduled_dilemma",
     ScheduledDilemmaSettings,
-    "Nakamura (2026), arXiv 2602.20846",
+    engines=("extensive",),
+    forms=("schedule",),
+    reference="Nakamura (2026), arXiv 2602.20846",
 )
-solver_numbers = Plugin(
-    kind="metric",
-    name="solver_numbers",
-    summary="Headline numbers that the solver itself reports, by key",
-    target="equilibria.games.matrix.metrics:build",
+solver_numbers = _FAMILY.metric(
+    "solver_numbers",
+    "Headline numbers that the solver itself reports, by key",
+    "metrics:build",
+    "as the solver says",
+    "none",
     settings=SolverNumbersSettings,
-    engines=("extensive", "training"),
-    unit="as the solver says",
-    direction="none",
+    forms=(),
 )

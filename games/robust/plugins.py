@@ -3,46 +3,49 @@
 from __future__ import annotations
 
 from equilibria.games.robust import settings as s
-from equilibria.sim.plugin import Plugin, Settings
+from equilibria.sim.plugin import Family
 
 _IWOCS = "Zouitine, Geist, Rachelson (2024), arXiv 2410.06212"
 _PROTECTED = "Liu et al. (2024), ICLR, arXiv 2402.12673"
 _PARL = "Chakraborty et al. (2024), ICLR, arXiv 2308.02585"
 
+_FAMILY = Family(package="equilibria.games.robust", engines=("extensive",), forms=("robust",))
 
-def _game(name: str, form: str, summary: str, settings: type[Settings], reference: str) -> Plugin:
-    return Plugin(
-        kind="game",
-        name=name,
-        summary=summary,
-        target=f"equilibria.games.robust.build:{name}",
-        settings=settings,
-        engines=("extensive",),
-        forms=(form,),
-        reference=reference,
-    )
-
-
-windy_walk = _game(
-    "windy_walk", "robust", "Three corridors to a goal against an unknown wind", s.WindyWalkSettings, _IWOCS
+windy_walk = _FAMILY.game(
+    "windy_walk",
+    "Three corridors to a goal against an unknown wind",
+    "build:windy_walk",
+    s.WindyWalkSettings,
+    reference=_IWOCS,
 )
-random_robust_mdp = _game(
+random_robust_mdp = _FAMILY.game(
     "random_robust_mdp",
-    "robust",
     "A random decision process whose kernels nature chooses per state and action",
+    "build:random_robust_mdp",
     s.RandomRectangularSettings,
-    _IWOCS,
+    reference=_IWOCS,
 )
-policy_payoffs = _game(
-    "policy_payoffs", "policies", "A few policies against opponents that change", s.PolicyPayoffsSettings, _PROTECTED
+policy_payoffs = _FAMILY.game(
+    "policy_payoffs",
+    "A few policies against opponents that change",
+    "build:policy_payoffs",
+    s.PolicyPayoffsSettings,
+    forms=("policies",),
+    reference=_PROTECTED,
 )
-laffer_curve = _game(
-    "laffer_curve", "design", "A worker's effort under a tax rate that the designer sets", s.LafferSettings, _PARL
+laffer_curve = _FAMILY.game(
+    "laffer_curve",
+    "A worker's effort under a tax rate that the designer sets",
+    "build:laffer_curve",
+    s.LafferSettings,
+    forms=("design",),
+    reference=_PARL,
 )
-posted_price = _game(
+posted_price = _FAMILY.game(
     "posted_price",
-    "design",
     "A buyer with a private value and a price that the seller sets",
+    "build:posted_price",
     s.PostedPriceSettings,
-    _PARL,
+    forms=("design",),
+    reference=_PARL,
 )

@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 from equilibria.games.vector.particle_settings import FamilySettings, ParticleSettings
-from equilibria.sim.plugin import Plugin, Settings
+from equilibria.sim.plugin import Family
 
 _ZHANG = "Zhang, Shen, Han, Shen (2021), Learning Meta Representations for Agents, arXiv 2108.12988"
 
+_FAMILY = Family(package="equilibria.games.vector", engines=("training",), forms=("vector",))
 
-def _game(name: str, form: str, summary: str, settings: type[Settings], reference: str = "") -> Plugin:
-    return Plugin(
-        kind="game",
-        name=name,
-        summary=summary,
-        target=f"equilibria.games.vector.particle_build:{name}",
-        settings=settings,
-        engines=("training",),
-        forms=(form,),
-        reference=reference,
-    )
-
-
-resource_occupation = _game(
-    "resource_occupation", "vector", "Agents stand on resources of different sizes", ParticleSettings, _ZHANG
+resource_occupation = _FAMILY.game(
+    "resource_occupation",
+    "Agents stand on resources of different sizes",
+    "particle_build:resource_occupation",
+    ParticleSettings,
+    reference=_ZHANG,
 )
-treasure_collection = _game(
-    "treasure_collection", "vector", "Agents gather treasures and avoid each other", ParticleSettings
+treasure_collection = _FAMILY.game(
+    "treasure_collection",
+    "Agents gather treasures and avoid each other",
+    "particle_build:treasure_collection",
+    ParticleSettings,
 )
-resource_occupation_family = _game(
+resource_occupation_family = _FAMILY.game(
     "resource_occupation_family",
-    "family",
     "Resource occupation for several numbers of agents, some kept for evaluation",
+    "particle_build:resource_occupation_family",
     FamilySettings,
-    _ZHANG,
+    forms=("family",),
+    reference=_ZHANG,
 )
-treasure_collection_family = _game(
+treasure_collection_family = _FAMILY.game(
     "treasure_collection_family",
-    "family",
     "Treasure collection for several numbers of agents, some kept for evaluation",
+    "particle_build:treasure_collection_family",
     FamilySettings,
+    forms=("family",),
 )

@@ -15,67 +15,89 @@ from equilibria.games.vector.settings import (
     TeamMatrixSettings,
     TeamMatrixWorldSettings,
 )
-from equilibria.sim.plugin import NoSettings, Plugin, Settings
+from equilibria.sim.plugin import Family, NoSettings
 
-_BUILD = "equilibria.games.vector.build"
 _CLAUS = "Claus and Boutilier (1998), The dynamics of reinforcement learning in cooperative multiagent systems, AAAI"
 
+_FAMILY = Family(package="equilibria.games.vector", engines=("training",), forms=("vector",))
 
-def _game(name: str, summary: str, settings: type[Settings], reference: str = "") -> Plugin:
-    return Plugin(
-        kind="game",
-        name=name,
-        summary=summary,
-        target=f"{_BUILD}:{name}",
-        settings=settings,
-        engines=("extensive",),
-        forms=("cooperative",),
-        reference=reference,
-    )
-
-
-coordination_game = _game(
+coordination_game = _FAMILY.game(
     "coordination_game",
     "Agents set noisy bits; all zeros pay best, all ones are a trap",
+    "build:coordination_game",
     CoordinationSettings,
-    "Chen and Zhang (2023), arXiv 2306.01920",
+    engines=("extensive",),
+    forms=("cooperative",),
+    reference="Chen and Zhang (2023), arXiv 2306.01920",
 )
-climbing_game = _game("climbing_game", "Two agents climb to the best pair past costly mistakes", NoSettings, _CLAUS)
-penalty_game = _game(
-    "penalty_game", "Two best pairs, a safe one between them, costly mixtures", PenaltySettings, _CLAUS
+climbing_game = _FAMILY.game(
+    "climbing_game",
+    "Two agents climb to the best pair past costly mistakes",
+    "build:climbing_game",
+    NoSettings,
+    engines=("extensive",),
+    forms=("cooperative",),
+    reference=_CLAUS,
 )
-team_matrix = _game("team_matrix", "Common-payoff matrix game of two agents", TeamMatrixSettings)
-
-
-def _world(name: str, summary: str, settings: type[Settings], reference: str = "") -> Plugin:
-    return Plugin(
-        kind="game",
-        name=name,
-        summary=summary,
-        target=f"{_BUILD}:{name}",
-        settings=settings,
-        engines=("training",),
-        forms=("vector",),
-        reference=reference,
-    )
-
-
-simple_spread = _world(
-    "simple_spread", "Particles cover landmarks without bumping into each other (as in mpe2 1.1.1)", SpreadSettings,
-    "Lowe et al. (2017), arXiv 1706.02275",
-)  # fmt: skip
-aloha = _world(
-    "aloha", "Agents with queues share a channel with their neighbours", AlohaSettings,
-    "Chen and Zhang (2023), arXiv 2306.01920",
-)  # fmt: skip
-coordination_world = _world(
-    "coordination_world", "The coordination game as sampled worlds", CoordinationWorldSettings,
-    "Chen and Zhang (2023), arXiv 2306.01920",
-)  # fmt: skip
-team_matrix_world = _world(
-    "team_matrix_world", "A common-payoff matrix game as sampled worlds", TeamMatrixWorldSettings, _CLAUS
+penalty_game = _FAMILY.game(
+    "penalty_game",
+    "Two best pairs, a safe one between them, costly mixtures",
+    "build:penalty_game",
+    PenaltySettings,
+    engines=("extensive",),
+    forms=("cooperative",),
+    reference=_CLAUS,
 )
-chain_mdp = _world("chain_mdp", "A chain of states with the reward at its end; one agent, exact optimum", ChainSettings)
-random_mdp = _world("random_mdp", "A dense random decision process; one agent, exact optimum", RandomProcessSettings)
-contextual_bandit = _world("contextual_bandit", "Contexts and arms with noisy rewards; exact optimum", BanditSettings)
-recall = _world("recall", "Memory task: a bit is shown once and asked for later", RecallSettings)
+team_matrix = _FAMILY.game(
+    "team_matrix",
+    "Common-payoff matrix game of two agents",
+    "build:team_matrix",
+    TeamMatrixSettings,
+    engines=("extensive",),
+    forms=("cooperative",),
+)
+
+simple_spread = _FAMILY.game(
+    "simple_spread",
+    "Particles cover landmarks without bumping into each other (as in mpe2 1.1.1)",
+    "build:simple_spread",
+    SpreadSettings,
+    reference="Lowe et al. (2017), arXiv 1706.02275",
+)
+aloha = _FAMILY.game(
+    "aloha",
+    "Agents with queues share a channel with their neighbours",
+    "build:aloha",
+    AlohaSettings,
+    reference="Chen and Zhang (2023), arXiv 2306.01920",
+)
+coordination_world = _FAMILY.game(
+    "coordination_world",
+    "The coordination game as sampled worlds",
+    "build:coordination_world",
+    CoordinationWorldSettings,
+    reference="Chen and Zhang (2023), arXiv 2306.01920",
+)
+team_matrix_world = _FAMILY.game(
+    "team_matrix_world",
+    "A common-payoff matrix game as sampled worlds",
+    "build:team_matrix_world",
+    TeamMatrixWorldSettings,
+    reference=_CLAUS,
+)
+chain_mdp = _FAMILY.game(
+    "chain_mdp",
+    "A chain of states with the reward at its end; one agent, exact optimum",
+    "build:chain_mdp",
+    ChainSettings,
+)
+random_mdp = _FAMILY.game(
+    "random_mdp", "A dense random decision process; one agent, exact optimum", "build:random_mdp", RandomProcessSettings
+)
+contextual_bandit = _FAMILY.game(
+    "contextual_bandit",
+    "Contexts and arms with noisy rewards; exact optimum",
+    "build:contextual_bandit",
+    BanditSettings,
+)
+recall = _FAMILY.game("recall", "Memory task: a bit is shown once and asked for later", "build:recall", RecallSettings)

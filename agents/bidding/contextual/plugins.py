@@ -8,34 +8,42 @@ from equilibria.agents.bidding.contextual.settings import (
     TruthfulSettings,
     ValueSettings,
 )
-from equilibria.sim.plugin import Plugin, Settings
+from equilibria.sim.plugin import Family
 
 _JEUNEN = "Jeunen, Murphy, Allison (2023), Off-Policy Learning-to-Bid with AuctionGym, KDD"
 
-
-def _agent(name: str, summary: str, target: str, settings: type[Settings]) -> Plugin:
-    return Plugin(
-        kind="agent",
-        name=name,
-        summary=summary,
-        target=f"equilibria.agents.bidding.contextual.bidders:{target}",
-        settings=settings,
-        engines=("population",),
-        forms=("contextual_auctions",),
-        reference=_JEUNEN,
-        produces="agent",
-    )
-
-
-truthful_bidder = _agent(
-    "truthful_bidder", "Bids the estimated value of its best ad", "build_truthful", TruthfulSettings
+_FAMILY = Family(
+    package="equilibria.agents.bidding.contextual",
+    engines=("population",),
+    forms=("contextual_auctions",),
+    reference=_JEUNEN,
 )
-shading_bidder = _agent(
-    "shading_bidder", "Shades by the factor whose bucket earned most", "build_shading", ShadingSettings
+
+truthful_bidder = _FAMILY.agent(
+    "truthful_bidder",
+    "Bids the estimated value of its best ad",
+    "bidders:build_truthful",
+    TruthfulSettings,
+    produces="agent",
 )
-value_bidder = _agent(
-    "value_bidder", "Learns win rates and searches the best shading factor", "build_value", ValueSettings
+shading_bidder = _FAMILY.agent(
+    "shading_bidder",
+    "Shades by the factor whose bucket earned most",
+    "bidders:build_shading",
+    ShadingSettings,
+    produces="agent",
 )
-policy_bidder = _agent(
-    "policy_bidder", "Learns a shading policy (REINFORCE, IPS, PPO, doubly robust)", "build_policy", PolicySettings
+value_bidder = _FAMILY.agent(
+    "value_bidder",
+    "Learns win rates and searches the best shading factor",
+    "bidders:build_value",
+    ValueSettings,
+    produces="agent",
+)
+policy_bidder = _FAMILY.agent(
+    "policy_bidder",
+    "Learns a shading policy (REINFORCE, IPS, PPO, doubly robust)",
+    "bidders:build_policy",
+    PolicySettings,
+    produces="agent",
 )

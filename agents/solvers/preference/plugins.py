@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 from equilibria.agents.solvers.preference.settings import INPOSettings, SPOSettings, SPPOSettings
-from equilibria.sim.plugin import Plugin, Settings
+from equilibria.sim.plugin import Family
 
 _TARGET = "equilibria.agents.solvers.preference.solver:build"
 
+_FAMILY = Family(package="equilibria.agents.solvers.preference", engines=("extensive",), forms=("preference",))
 
-def _agent(name: str, summary: str, settings: type[Settings], reference: str) -> Plugin:
-    return Plugin(
-        kind="agent",
-        name=name,
-        summary=summary,
-        target=_TARGET,
-        settings=settings,
-        engines=("extensive",),
-        forms=("preference",),
-        reference=reference,
-        produces="solver",
-    )
-
-
-sppo = _agent(
+sppo = _FAMILY.agent(
     "sppo",
     "Self-play preference optimisation by multiplicative weights; the average policy converges",
+    "solver:build",
     SPPOSettings,
-    "Wu et al. (2024), arXiv 2405.00675",
+    reference="Wu et al. (2024), arXiv 2405.00675",
 )
-spo = _agent(
+spo = _FAMILY.agent(
     "spo",
     "Self-play preference optimisation from sampled responses that judge each other",
+    "solver:build",
     SPOSettings,
-    "Swamy et al. (2024), A minimaximalist approach to RLHF, arXiv 2401.04056",
+    reference="Swamy et al. (2024), A minimaximalist approach to RLHF, arXiv 2401.04056",
 )
-inpo = _agent(
+inpo = _FAMILY.agent(
     "inpo",
     "Iterative Nash policy optimisation; the last policy converges to the regularised winner",
+    "solver:build",
     INPOSettings,
-    "Zhang et al. (2024), arXiv 2407.00617",
+    reference="Zhang et al. (2024), arXiv 2407.00617",
 )

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from equilibria.agents.solvers.regret.settings import SETTINGS
-from equilibria.sim.plugin import Plugin
+from equilibria.sim.plugin import Family, Plugin
+
+_FAMILY = Family(package="equilibria.agents.solvers.regret", engines=("extensive",), forms=("extensive",))
 
 
 def _descriptor(name: str, summary: str, reference: str) -> Plugin:
-    return Plugin(
-        kind="agent",
-        name=name,
-        summary=summary,
-        target=f"equilibria.agents.solvers.regret.build:{name}",
-        settings=SETTINGS[name],
-        engines=("extensive",),
-        forms=("extensive",),
-        reference=reference,
-        produces="solver",
-    )
+    return _FAMILY.agent(name, summary, f"build:{name}", SETTINGS[name], reference=reference)
 
 
 _DISCOUNTED = "Brown and Sandholm (2019), arXiv:1809.04040"
