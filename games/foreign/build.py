@@ -7,7 +7,7 @@ import warnings
 from functools import partial
 from typing import Any
 
-from equilibria.games.foreign.settings import OpenSpielWorldSettings, PettingZooSettings
+from equilibria.games.foreign.settings import MAgentBattleSettings, OpenSpielWorldSettings, PettingZooSettings
 from equilibria.games.foreign.world import ForeignWorld
 from equilibria.sim.errors import GameError
 from equilibria.sim.seeds import SeedTree
@@ -66,3 +66,10 @@ def build_pettingzoo(settings: PettingZooSettings, *, seeds: SeedTree) -> Foreig
 def build_openspiel(settings: OpenSpielWorldSettings, *, seeds: SeedTree) -> ForeignWorld:
     """Build the game of a scenario."""
     return openspiel_world(settings.name, horizon=settings.horizon)
+
+
+def build_magent_battle(settings: MAgentBattleSettings, *, seeds: SeedTree) -> ForeignWorld:
+    """Build MAgent's battle."""
+    from equilibria.games.foreign.battle import MAgentBattle
+
+    return MAgentBattle(settings.map_size, horizon=settings.horizon, opening=settings.opening)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from equilibria.games.foreign.settings import OpenSpielWorldSettings, PettingZooSettings
+from equilibria.games.foreign.settings import MAgentBattleSettings, OpenSpielWorldSettings, PettingZooSettings
 from equilibria.sim.plugin import Plugin
 
 pettingzoo = Plugin(
@@ -24,4 +24,16 @@ openspiel_world = Plugin(
     engines=("training",),
     forms=("vector",),
     reference="Lanctot et al. (2019), OpenSpiel: a framework for reinforcement learning in games",
+)
+magent_battle = Plugin(
+    kind="game",
+    name="magent_battle",
+    summary="MAgent's battle of two small teams, zero-sum, with the rewards of the FXP experiments",
+    target="equilibria.games.foreign.build:build_magent_battle",
+    settings=MAgentBattleSettings,
+    engines=("training",),
+    forms=("vector", "two_teams"),
+    requires="environments",
+    modules=("magent2",),
+    reference="Zheng et al. (2018), MAgent, arXiv 1712.00600; Xu et al. (2023), arXiv 2310.03354",
 )

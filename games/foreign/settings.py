@@ -23,3 +23,11 @@ class OpenSpielWorldSettings(Settings):
 
     name: str = Field(min_length=1, description="Game string, for example leduc_poker(players=3).")
     horizon: int = Field(default=1000, ge=1, le=100_000, description="Moves after which an episode is cut.")
+
+
+class MAgentBattleSettings(Settings):
+    """MAgent's battle of two small teams."""
+
+    map_size: int = Field(default=15, ge=12, le=200, description="Side of the field; 15 gives teams of three.")
+    horizon: int = Field(default=200, ge=1, le=100_000, description="Steps of an episode after the opening.")
+    opening: bool = Field(default=True, description="Begin with the two scripted steps of the published experiments.")

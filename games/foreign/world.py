@@ -58,7 +58,7 @@ class ForeignWorld(VectorWorld):
             role: Role(count=len(members), observation=(length,), actions=_common(env, members))
             for role, members in groups.items()
         }
-        super().__init__(roles, horizon=horizon, end="truncated", bounds=_bounds(env, self._names))
+        VectorWorld.__init__(self, roles, horizon=horizon, end="truncated", bounds=_bounds(env, self._names))
         self._most = max(role.actions for role in roles.values())
         env.close()
 
@@ -66,8 +66,7 @@ class ForeignWorld(VectorWorld):
         """Return ``batch`` fresh environments; number b depends on (key, b) only."""
         plain = super().reset(key, batch)
         state = ForeignState(**{f.name: getattr(plain, f.name) for f in fields(plain)})
-        kind = TurnSeat if self._turns else ParallelSeat
-        state.seats = [kind(self._make(), self._names) for _ in range(batch)]
+        state.seats = [self._seat() for _ in range(batch)]
         for b in range(batch):
             self._start(state, b)
         return state
@@ -109,6 +108,10 @@ class ForeignWorld(VectorWorld):
             seat.look(seen[b], mask[b], present[b])
             if not np.array_equal(seen[b], state.observation[b]):
                 raise GameError(f"{self.name}: world {b} came out differently when its episode was played again")
+
+    def _seat(self) -> Seat:
+        """Return a fresh environment behind arrays."""
+        return (TurnSeat if self._turns else ParallelSeat)(self._make(), self._names)
 
     def _allocate(self, batch: int) -> dict[str, AnyArray]:
         return {
