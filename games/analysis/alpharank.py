@@ -13,8 +13,8 @@ that grows with its advantage.  The stationary distribution of this chain ranks 
 
 Every game gets an answer.  Chains and classes of up to 400 states are reduced directly (Grassmann, Taksar
 and Heyman 1985); larger ones are swept, and where sweeps stall, solved by iterated aggregation on
-logarithms (``markov_sparse``); potential games have a closed form at finite ``alpha``.  ``AlphaRank.residual`` says how far an iteration was from its fixed point:
-1e-12 or less, unless the rates themselves span more than exp(1e4).
+logarithms (``markov_sparse``); potential games have a closed form at finite ``alpha``.  ``AlphaRank.residual``
+says how far an iteration was from its fixed point: 1e-12 or less, unless the rates themselves span more than exp(1e4).
 
 Reference: Omidshafiei et al. (2019), alpha-Rank, Scientific Reports 9:9937.
 Cost: E = N * sum_p (k_p - 1) edges for N profiles, 70 bytes each at most; O(E) per sweep.
@@ -30,17 +30,18 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from equilibria.games.analysis import markov, markov_sparse
+from equilibria.games.analysis import markov, markov_chain, markov_sparse
+from equilibria.games.analysis.alpharank_finite import finite
 from equilibria.games.analysis.alpharank_implicit import limit
 from equilibria.games.analysis.checks import payoff_tensors, square_matrix
 from equilibria.games.analysis.selection_limit import closed_classes, limit_by_orders, members_of
-from equilibria.sim.errors import GameTooLarge, InvalidValue
+from equilibria.sim.errors import InvalidValue
 from equilibria.sim.jit import kernel
 from equilibria.sim.types import BoolArray, FloatArray, Int32Array, IntArray
 
 TIE = 1e-14
 EDGE_LIMIT = 20_000_000
-"""Deviations that are kept in memory (about 40 bytes each); the limit of larger games is found without (``alpharank_implicit``)."""
+"""Deviations that are kept in memory (about 40 bytes each); larger games do without (``alpharank_implicit``)."""
 _SMALL = 400  # classes up to this size are reduced directly: faster than sweeping
 _SWEEPS = 60  # plain sweeps before aggregation
 _EXACT = 1e-10  # error of log probabilities that the closed form for potential games may have
@@ -90,7 +91,6 @@ def alpha_rank(
     Raises:
         InvalidValue: If an argument is out of range or the tensors do not fit together.
         NumericalError: If a payoff is not finite.
-        GameTooLarge: With finite ``alpha``, if there are more than ``EDGE_LIMIT`` deviations.
 
     Example:
         >>> alpha_rank([[[2, 0], [0, 1]], [[1, 0], [0, 2]]]).distribution.tolist()  # battle of the sexes
@@ -102,10 +102,8 @@ def alpha_rank(
     edges = tensor[0].size * sum(k - 1 for k in shape)
     if edges > EDGE_LIMIT:
         if alpha is not None:
-            raise GameTooLarge(
-                f"alpha-rank at finite alpha keeps every deviation in memory: got {edges}, limit {EDGE_LIMIT}; use "
-                "alpha=None (the limit works without them), or merge duplicate strategies"
-            )
+            flat, residual = finite(tensor, alpha, population)
+            return _answer(flat, shape, "finite alpha", 0, residual)
         flat, sinks, residual = limit(tensor, tie)
         return _answer(flat, shape, "limit", sinks, residual)
     pointer, target, advantage = _deviations(tensor.reshape(len(shape), -1), np.array(shape, np.int64))
@@ -265,7 +263,7 @@ def _sweep(block: csr_array, watch: _Watch) -> FloatArray:
     if change <= 1e-10 and imbalance <= 1e-11:
         watch.saw(change)
         return np.asarray(x)
-    chain = markov_sparse.Incoming(
+    chain = markov_chain.Incoming(
         columns.indptr.astype(np.int64), columns.indices.astype(np.int32), np.log(columns.data), np.log(out)
     )
     logs, residual = markov_sparse.solve(chain)
@@ -340,7 +338,7 @@ def _finite(edges: _Edges, alpha: float, population: int, watch: _Watch) -> Floa
             markov.gth(csr_array((np.exp(log_rate), edges.target, edges.pointer), shape=(n, n)).toarray())
         )
     source = np.repeat(np.arange(n, dtype=np.int32), np.diff(edges.pointer))
-    logs, residual = markov_sparse.solve(markov_sparse.incoming(n, source, edges.target, log_rate))
+    logs, residual = markov_sparse.solve(markov_chain.incoming(n, source, edges.target, log_rate))
     watch.saw(residual)
     flat = np.exp(logs)
     return np.asarray(flat / flat.sum())

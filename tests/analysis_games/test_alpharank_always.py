@@ -14,11 +14,11 @@ from equilibria.games.analysis import (
     alpharank,
     alpharank_implicit,
     markov,
+    markov_chain,
     markov_sparse,
 )
 from equilibria.games.analysis.markov import NEVER, gth, gth_log, gth_orders
 from equilibria.games.extensive.spiel import openspiel
-from equilibria.sim.errors import GameTooLarge
 from equilibria.sim.types import FloatArray
 
 Maker = Callable[[np.random.Generator, tuple[int, ...]], list[FloatArray]]
@@ -89,7 +89,7 @@ def test_aggregation_equals_logarithmic_reduction_in_every_state(
         n = len(edges.pointer) - 1
         logs = alpharank._log_fixation(alpha * edges.advantage, 50)
         source = np.repeat(np.arange(n, dtype=np.int32), np.diff(edges.pointer))
-        found, residual = markov_sparse.solve(markov_sparse.incoming(n, source, edges.target, logs))
+        found, residual = markov_sparse.solve(markov_chain.incoming(n, source, edges.target, logs))
         exact = gth_log(_dense(edges, logs, -np.inf))
         rounding = 1e-16 * np.abs(logs).max()
         np.testing.assert_allclose(np.exp(found), np.exp(exact), atol=1e-9 + 100 * rounding)
@@ -105,7 +105,7 @@ def test_v_cycles_solve_what_two_levels_cannot(monkeypatch: pytest.MonkeyPatch) 
     edges = _edges([a, a])
     logs = alpharank._log_fixation(edges.advantage, 50)
     source = np.repeat(np.arange(324, dtype=np.int32), np.diff(edges.pointer))
-    found, residual = markov_sparse.solve(markov_sparse.incoming(324, source, edges.target, logs))
+    found, residual = markov_sparse.solve(markov_chain.incoming(324, source, edges.target, logs))
     np.testing.assert_allclose(found - found.max(), (49 * (a - a.max())).ravel(), atol=1e-6)
     assert residual < 1e-8
 
@@ -130,7 +130,7 @@ def test_a_slow_class_is_solved_where_sweeps_stall(monkeypatch: pytest.MonkeyPat
     rates[-1, 0] = 1e-7  # no detailed balance
     monkeypatch.setattr(markov_sparse, "DIRECT", 8)
     source, target = np.nonzero(rates)
-    chain = markov_sparse.incoming(n, source.astype(np.int32), target.astype(np.int32), np.log(rates[source, target]))
+    chain = markov_chain.incoming(n, source.astype(np.int32), target.astype(np.int32), np.log(rates[source, target]))
     found, residual = markov_sparse.solve(chain)
     np.testing.assert_allclose(np.exp(found), gth(rates.copy()), rtol=1e-6)
     assert residual < 1e-4  # the residual counts the states of least mass, too
@@ -200,10 +200,19 @@ def test_limit_read_off_the_payoffs_equals_the_one_with_edges(
                 assert without.residual == 1.0 and abs(without.distribution.sum() - 1) < 1e-9
 
 
-def test_finite_alpha_of_a_game_too_large_for_memory_names_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alpharank, "EDGE_LIMIT", 10)
-    with pytest.raises(GameTooLarge, match="use alpha=None"):
-        alpha_rank([np.ones((9, 9))] * 2, alpha=1.0)
+@pytest.mark.parametrize("kind", sorted(MAKERS))
+@pytest.mark.parametrize("alpha", [0.05, 1.0, 30.0])
+def test_finite_alpha_needs_no_stored_deviations(kind: str, alpha: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(9)
+    for shape in (*SHAPES, (4, 3, 4)):
+        payoffs = MAKERS[kind](rng, shape)
+        with_edges = alpha_rank(payoffs, alpha=alpha)
+        with monkeypatch.context() as patched:
+            patched.setattr(alpharank, "EDGE_LIMIT", 1)
+            without = alpha_rank(payoffs, alpha=alpha)
+        assert without.method == with_edges.method == "finite alpha"
+        np.testing.assert_allclose(without.distribution, with_edges.distribution, atol=1e-6)
+        assert without.residual < 1e-7 or alpha > 1.0  # profiles of next to no mass may still move
 
 
 @pytest.mark.parametrize("players", [3, 4])
