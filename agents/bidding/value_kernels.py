@@ -6,13 +6,14 @@ A row V(t, .) follows from V(t-1, .) by
 
     V(t, b) = gamma V(t-1, b) + sum over d <= a of m(d) [v - v0 d + gamma (V(t-1, b-d) - V(t-1, b))]
 
-where a is the largest price up to min(b, P) whose bracket is not negative.  f(x) = gamma V(x) + v0 x
-does not decrease, so the smallest affordable remainder b - a moves up with b: one pointer walks.
+where a is the largest price up to min(b, P) whose bracket is not negative.  The brackets do not increase
+in d, so the bid need not be known: brackets below zero count as zero.
 
-The sum is a convolution whose length a hardly changes from one b to the next.  A block of budgets
-shares the prices up to the smallest a of the block, four prices per pass over the block, so the
-compiler works on whole vectors while the order of additions stays fixed; the few longer sums are
-finished by a masked pass.  Cost per row: sum of a(b) multiply-adds.
+The smallest budgets go one by one, as the recursion is written.  Then a block of budgets shares the prices
+that all of it can pay and wants to pay.  Their sum is a convolution of m and V, eight prices per pass over the
+block, so the compiler works on whole vectors while the order of additions stays fixed.  The few prices above go
+bracket by bracket.  How far the shared prices reach is taken from the row before and tested at the last of them.
+Cost per row: sum of a(b) multiply-adds.
 """
 
 from __future__ import annotations
@@ -25,81 +26,104 @@ BLOCK = 64
 
 
 @kernel
-def bids_of_row(values, reward, cost_weight, gamma, top, bids):  # type: ignore[no-untyped-def]
-    """Write the largest price worth paying at each budget.
-
-    Args:
-        values: float64 [W] V(t-1, .), non-decreasing.
-        reward: Value of a win before its price.
-        cost_weight: v0, value of one unit of money.
-        gamma: Discount.
-        top: Highest price.
-        bids: int64 [W], overwritten; -1 when not even a free win is worth it.
-    """
-    low = 0
-    for b in range(bids.shape[0]):
-        low = max(low, b - top)
-        own = gamma * values[b] + cost_weight * b
-        while low <= b and reward + (gamma * values[low] + cost_weight * low) - own < 0.0:
-            low += 1
-        bids[b] = b - low
-        low = min(low, b)
-
-
-@kernel
-def next_row(values, new, m, reward, cost_weight, gamma, bids, sums):  # type: ignore[no-untyped-def]
+def next_row(values, new, m, reward, cost_weight, gamma, shared, sums):  # type: ignore[no-untyped-def]
     """Write V(t, b) for b = 0 .. W - 1.
 
     Args:
-        values: float64 [>= W] V(t-1, .).
+        values: float64 [>= W] V(t-1, .), non-decreasing.
         new: float64 [W], overwritten.
         m: float64 [P + 1] price probabilities.
         reward: Value of a win before its price.
         cost_weight: v0.
         gamma: Discount.
-        bids: int64 [W] scratch space.
+        shared: int64 [>= blocks of W] a guess of the highest price that a whole block wants; overwritten with it.
         sums: float64 [2, P + 2] cumulative m and d * m, entry a + 1 holds the sum up to a.
     """
-    width = new.shape[0]
-    bids_of_row(values, reward, cost_weight, gamma, m.shape[0] - 1, bids)
-    partial = np.empty(BLOCK)
-    for first in range(0, width, BLOCK):
-        last = min(width, first + BLOCK)
-        _convolve(values, m, bids, first, last, partial)
-        for b in range(first, last):
-            a = bids[b] + 1
-            kept = gamma * values[b]
-            new[b] = kept + sums[0, a] * (reward - kept) + gamma * partial[b - first] - cost_weight * sums[1, a]
+    width, top = new.shape[0], m.shape[0] - 1
+    gap_space, sum_space = np.empty(BLOCK), np.empty(BLOCK)
+    for b in range(min(width, BLOCK)):
+        new[b] = _one_budget(values, m, reward, cost_weight, gamma, b)
+    for first in range(BLOCK, width, BLOCK):
+        size = min(BLOCK, width - first)
+        own, out = values[first : first + size], new[first : first + size]
+        gap, acc = gap_space[:size], sum_space[:size]
+        for i in range(size):
+            gap[i] = reward - gamma * own[i]
+            acc[i] = 0.0
+        a = min(shared[first // BLOCK], first)
+        while a >= 0 and _wanted(gap, values[first - a :], gamma, cost_weight * a) < size:
+            a -= 1
+        _convolve(values, m, first, size, a, acc)
+        chance, cost = sums[0, a + 1], cost_weight * sums[1, a + 1]
+        for i in range(size):
+            out[i] = gamma * own[i] + (chance * gap[i] - cost) + gamma * acc[i]
+        for d in range(a + 1, min(first + size - 1, top) + 1):
+            skip = max(0, d - first)  # budgets below d cannot pay it
+            before = values[first + skip - d : first + size - d]
+            wanted = _add_wanted(out[skip:], gap[skip:], before, m[d], gamma, cost_weight * d)
+            if wanted == 0:
+                break
+            if wanted == size and a == d - 1:
+                a = d
+        shared[first // BLOCK] = max(a, 0)
 
 
 @kernel
-def _convolve(values, m, bids, first, last, partial):  # type: ignore[no-untyped-def]
-    """Write sum over d <= bids[b] of m(d) V(b-d) for a block of budgets."""
-    size = last - first
-    shortest, longest = bids[first], bids[first]
-    for b in range(first, last):
-        shortest = min(shortest, bids[b])
-        longest = max(longest, bids[b])
-    for i in range(size):
-        partial[i] = 0.0
-    acc = partial[:size]
+def _one_budget(values, m, reward, cost_weight, gamma, b):  # type: ignore[no-untyped-def]
+    """Return V(t, b)."""
+    kept = gamma * values[b]
+    chance = cost = total = 0.0
+    for d in range(min(b, m.shape[0] - 1) + 1):
+        if reward + (gamma * values[b - d] - cost_weight * d) - kept < 0.0:
+            break
+        chance += m[d]
+        cost += m[d] * d
+        total += m[d] * values[b - d]
+    return kept + chance * (reward - kept) + gamma * total - cost_weight * cost
+
+
+@kernel
+def _wanted(gap, before, gamma, extra):  # type: ignore[no-untyped-def]
+    """Return how many entries of a block have a bracket gap + gamma before - extra of at least 0."""
+    count = np.int64(0)
+    for i in range(gap.shape[0]):
+        count += np.int64(gap[i] + gamma * before[i] - extra >= 0.0)
+    return count
+
+
+@kernel
+def _add_wanted(out, gap, before, weight, gamma, extra):  # type: ignore[no-untyped-def]
+    """Add weight times the positive part of the brackets; return how many are at least 0."""
+    count = np.int64(0)
+    for i in range(gap.shape[0]):
+        bracket = gap[i] + gamma * before[i] - extra
+        keep = bracket >= 0.0
+        count += np.int64(keep)
+        out[i] += weight * (bracket if keep else 0.0)
+    return count
+
+
+@kernel
+def _convolve(values, m, first, size, last, acc):  # type: ignore[no-untyped-def]
+    """Add sum over d <= last of m(d) V(b-d) to every entry of a block of budgets that starts at ``first`` >= last."""
     d = 0
-    while d + 3 <= shortest:
-        m0, m1, m2, m3 = m[d], m[d + 1], m[d + 2], m[d + 3]
-        v0 = values[first - d : last - d]
-        v1 = values[first - d - 1 : last - d - 1]
-        v2 = values[first - d - 2 : last - d - 2]
-        v3 = values[first - d - 3 : last - d - 3]
+    while d + 7 <= last:
+        m0, m1, m2, m3, m4, m5, m6, m7 = m[d], m[d + 1], m[d + 2], m[d + 3], m[d + 4], m[d + 5], m[d + 6], m[d + 7]
+        v = values[first - d - 7 : first - d + size]
         for i in range(size):
-            acc[i] = acc[i] + m0 * v0[i] + m1 * v1[i] + m2 * v2[i] + m3 * v3[i]
+            x = acc[i] + m0 * v[i + 7] + m1 * v[i + 6] + m2 * v[i + 5] + m3 * v[i + 4]
+            acc[i] = x + m4 * v[i + 3] + m5 * v[i + 2] + m6 * v[i + 1] + m7 * v[i]
+        d += 8
+    if d + 3 <= last:
+        m0, m1, m2, m3 = m[d], m[d + 1], m[d + 2], m[d + 3]
+        v = values[first - d - 3 : first - d + size]
+        for i in range(size):
+            acc[i] = acc[i] + m0 * v[i + 3] + m1 * v[i + 2] + m2 * v[i + 1] + m3 * v[i]
         d += 4
-    while d <= longest:
-        m0 = m[d]
-        start = max(first, d)  # budgets below d cannot pay it
-        before, reach, tail = values[start - d : last - d], bids[start:last], partial[start - first : size]
-        for i in range(last - start):
-            added = m0 * before[i]
-            tail[i] += added if reach[i] >= d else 0.0
+    while d <= last:
+        m0, v = m[d], values[first - d : first - d + size]
+        for i in range(size):
+            acc[i] += m0 * v[i]
         d += 1
 
 
@@ -118,11 +142,11 @@ def solve_rows(table, m, reward, cost_weight, gamma, free_wins):  # type: ignore
         free_wins: False keeps V(t, 0) = 0, as the published code does.
     """
     top, width = m.shape[0] - 1, table.shape[1]
-    bids = np.empty(width, np.int64)
+    shared = np.full(width // BLOCK + 1, top, np.int64)
     sums = cumulative(m)
     for t in range(1, table.shape[0]):
         inner = min(width, top * t + 1)
-        next_row(table[t - 1], table[t, :inner], m, reward, cost_weight, gamma, bids[:inner], sums)
+        next_row(table[t - 1], table[t, :inner], m, reward, cost_weight, gamma, shared, sums)
         if not free_wins:
             table[t, 0] = 0.0
         table[t, inner:] = table[t, inner - 1]
@@ -133,11 +157,11 @@ def last_row(m, reward, cost_weight, gamma, requests, budget):  # type: ignore[n
     """Return V(requests, 0 .. budget) keeping two rows only; arguments as ``solve_rows``."""
     top = m.shape[0] - 1
     values, new = np.zeros(budget + 1), np.zeros(budget + 1)
-    bids = np.empty(budget + 1, np.int64)
+    shared = np.full((budget + 1) // BLOCK + 1, top, np.int64)
     sums = cumulative(m)
     for t in range(1, requests + 1):
         inner = min(budget + 1, top * t + 1)
-        next_row(values, new[:inner], m, reward, cost_weight, gamma, bids[:inner], sums)
+        next_row(values, new[:inner], m, reward, cost_weight, gamma, shared, sums)
         new[inner:] = new[inner - 1]
         values, new = new, values
     return values
