@@ -97,7 +97,7 @@ def _log_fixation_(a: float, m: int) -> float:
         value = np.log(-np.expm1(-size))
         if m * size < 40.0:
             value -= np.log(-np.expm1(-m * size))
-    return value if a > 0.0 else value - (m - 1) * size
+    return float(value if a > 0.0 else value - (m - 1) * size)
 
 
 @kernel
