@@ -1,7 +1,7 @@
 """Compiled multi-agent worlds, the exact Bayesian-network policy gradient, and the learning core.
 
-Peer of simple spread: mpe2's ``simple_spread_v3`` (Python), when it is installed.  Peer of training: the
-same update written with torch's own layers and losses.
+Peers of simple spread: mpe2's ``simple_spread_v3`` (Python) and JaxMARL's (compiled by XLA), when they are
+installed.  Peer of training: the same update written with torch's own layers and losses.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ def rows(*, quick: bool = False) -> Iterator[Row]:
     """Yield one row per case as it is measured."""
     rounds, budget = (3, 0.05) if quick else (5, 0.3)
     yield _spread(rounds, budget)
+    if importlib.util.find_spec("jaxmarl") is not None:
+        yield _compiled_spread(rounds, budget)
     for case, world, target in (
         ("Aloha, 1024 worlds", Aloha(), 3e6),
         ("coordination game with 5 agents, 1024 worlds", CoordinationWorld(5), 1e7),
@@ -82,6 +84,38 @@ def _spread(rounds: int, budget: float) -> Row:
     )
 
 
+def _compiled_spread(rounds: int, budget: float) -> Row:
+    """Compare with JaxMARL's worlds, stepped with their resets inside one compiled loop."""
+    jax = importlib.import_module("jax")
+    env = importlib.import_module("jaxmarl").make("MPE_simple_spread_v3")
+    chosen = np.random.default_rng(0).integers(0, 5, (BATCH, 3))
+    actions = {name: jax.numpy.asarray(chosen[:, i]) for i, name in enumerate(env.agents)}
+    keys = jax.random.split(jax.random.PRNGKey(0), BATCH)
+    worlds = {"state": jax.vmap(env.reset)(keys)[1]}
+
+    def one(state: Any, key: Any) -> tuple[Any, Any]:
+        seen, state, paid, _, _ = jax.vmap(env.step)(jax.random.split(key, BATCH), state, actions)
+        return state, sum(x.sum() for x in (*seen.values(), *paid.values()))
+
+    loop = jax.jit(lambda state, key: jax.lax.scan(one, state, jax.random.split(key, STEPS)))
+
+    def peer() -> None:
+        worlds["state"], total = loop(worlds["state"], keys[0])
+        total.block_until_ready()
+
+    times = medians({"ours": _batch(SimpleSpread()), "peer": peer}, rounds=rounds, budget=budget)
+    return Row(
+        case="simple spread, 3 agents, 1024 worlds, against XLA",
+        ours=BATCH * STEPS / times["ours"],
+        peer=BATCH * STEPS / times["peer"],
+        peer_name=f"JaxMARL {importlib.metadata.version('jaxmarl')}, jax {jax.__version__}",
+        unit=UNIT,
+        ratio=times["peer"] / times["ours"],
+        target=12.0,
+        note="CPU time; hold XLA to one core (taskset -c 0) for a fair number",
+    )
+
+
 def _episode(env: Any) -> Callable[[], object]:
     """Return a call that plays one episode of 25 steps."""
 
@@ -120,6 +154,9 @@ def _learning(rounds: int, budget: float) -> Iterator[Row]:
     from equilibria.agents.learning.tensors import one_thread
     from equilibria.sim.seeds import SeedTree
 
+    class Plain(Learner):
+        compiled = False
+
     start = time.process_time()
     first = Learner(SimpleSpread(), MAPPOSettings(worlds=128, steps=25), seeds=SeedTree(1))
     first.step()
@@ -148,8 +185,7 @@ def _learning(rounds: int, budget: float) -> Iterator[Row]:
     for epochs, parts, target in ((10, 1, None), (4, 4, 30_000.0), (2, 4, None)):
         settings = MAPPOSettings(worlds=128, steps=25, epochs=epochs, minibatches=parts)
         ours = Learner(SimpleSpread(), settings, seeds=SeedTree(1))
-        plain = Learner(SimpleSpread(), settings, seeds=SeedTree(1))
-        plain._softmax = False
+        plain = Plain(SimpleSpread(), settings, seeds=SeedTree(1))
 
         def torch_only(learner: Learner = plain) -> None:
             fast = Trunk.headed

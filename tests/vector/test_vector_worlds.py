@@ -193,6 +193,28 @@ def test_spread_moves_pays_and_shows_like_mpe2() -> None:
     assert touching > 20  # collisions happened
 
 
+def test_spread_moves_pays_and_shows_like_jaxmarl_for_a_thousand_steps() -> None:
+    """Recorded by ``record_jaxmarl.py``: forty episodes of 25 steps, and 1,000 steps without a reset."""
+    recorded = json.loads((Path(__file__).parent / "spread_jaxmarl.json").read_text())
+    world, touching = SimpleSpread(horizon=10_000), 0
+    assert [len(run["actions"]) // 3 for run in recorded["runs"]] == [25] * 40 + [1000]
+    for run in recorded["runs"]:
+        state = world.reset(0, 1)
+        state.own["position"][0] = run["position"]
+        state.own["landmark"][0] = run["landmark"]
+        actions = np.array(list(run["actions"]), dtype=np.int64).reshape(-1, 1, 3)
+        often = len(actions) // len(run["reward"])
+        for t, chosen in enumerate(actions, start=1):
+            world.step(state, {"agent": chosen})
+            if t % often == 0:
+                paid = run["reward"][t // often - 1]
+                np.testing.assert_allclose(state.reward[0], paid, rtol=0, atol=1e-6)
+                touching += len(set(paid)) > 1
+            if t % 25 == 0:
+                np.testing.assert_allclose(state.observation[0, :, :14], run["looks"][t // 25 - 1], rtol=0, atol=3e-6)
+    assert touching > 20  # collisions happened
+
+
 def test_particles_in_one_place_stay_finite() -> None:
     world = SimpleSpread(2)
     state = world.reset(0, 1)
