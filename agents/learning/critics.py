@@ -86,15 +86,15 @@ class OwnCritic(_TrunkCritic):
         ids = spaces.agents if settings.agent_ids and not groups and spaces.agents > 1 else 0
         trunk = _trunk(spaces.observation, spaces, settings, groups, ids, generator)
         head = GroupLinear(settings.hidden, 1, gain=1.0, groups=groups, generator=generator)
-        self._team = settings.values == "team"
-        super().__init__(trunk, head, 1 if self._team else spaces.agents, spaces.agents)
+        self.team = settings.values == "team"
+        super().__init__(trunk, head, 1 if self.team else spaces.agents, spaces.agents)
 
     def _input(self, obs: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
         return obs
 
     def _output(self, found: torch.Tensor) -> torch.Tensor:
         values = found.squeeze(-1)
-        return values.mean(dim=-1, keepdim=True) if self._team else values
+        return values.mean(dim=-1, keepdim=True) if self.team else values
 
 
 def _trunk(

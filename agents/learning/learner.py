@@ -6,10 +6,8 @@ arXiv 2103.01955; Tomar et al. (2022), arXiv 2005.09814.  Cost: see ``docs/learn
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,31 +17,26 @@ from equilibria.agents.learning.batches import Batch
 from equilibria.agents.learning.buffer import Buffer
 from equilibria.agents.learning.critics import CentralCritic, Critic, OwnCritic
 from equilibria.agents.learning.first_actions import TABLE, first_actions
-from equilibria.agents.learning.fused_losses import fused_value_loss, softmax_policy_loss
-from equilibria.agents.learning.losses import PolicyLoss, decoupled_loss, masked_mean, mdpo_loss, policy_loss
 from equilibria.agents.learning.players import AgentPlayer, FrozenPlayer, Player
 from equilibria.agents.learning.policies import JointPolicy, ProductPolicy
 from equilibria.agents.learning.rollout import Rollout, evaluate_returns
 from equilibria.agents.learning.settings import PPOSettings
 from equilibria.agents.learning.spaces import spaces_of
 from equilibria.agents.learning.tensors import (
-    adam_state,
     generator_from,
     generator_state,
-    load_adam,
     load_module,
     module_state,
     one_thread,
 )
 from equilibria.agents.learning.torch_import import torch
-from equilibria.agents.learning.value_norm import ValueNorm
+from equilibria.agents.learning.updates import Updates
 from equilibria.sim.certificate import Certificate
 from equilibria.sim.contract import State
-from equilibria.sim.errors import NumericalError, Unsupported, unknown_name
+from equilibria.sim.errors import Unsupported, unknown_name
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import AnyArray, FloatArray
 
-ADAM_EPSILON = 1e-5
 LEAST_STEP = 0.01
 
 
@@ -68,6 +61,8 @@ class Learner:
     """
 
     table_names: ClassVar[tuple[str, ...]] = (TABLE,)
+    compiled: ClassVar[bool] = True
+    """Take compiled gradient steps where they exist; without, results differ by rounding."""
 
     def __init__(
         self,
@@ -84,18 +79,18 @@ class Learner:
         self.game, self.settings, self.seeds, self.budget = game, settings, seeds, budget
         self.spaces = spaces_of(game, roles)
         self._generator = _generator(seeds.child("acting"))
-        self._shuffle = _generator(seeds.child("minibatches"))
         with one_thread():
             made: Any = policy if policy is not None else self.make_policy(_generator(seeds.child("policy")))
             judge: Any = critic if critic is not None else self.make_critic(_generator(seeds.child("critic")))
         self.actor, self.critic = made, judge
-        self.actor_optimiser = _adam(made, settings.actor_lr)
-        self.critic_optimiser = _adam(judge, settings.critic_lr)
-        self.reference = copy.deepcopy(made) if settings.reference_decay is not None else None
-        plain = getattr(type(made), "evaluate", None) is ProductPolicy.evaluate
-        self._softmax = plain and settings.update == "ppo" and self.reference is None
-        per_agent = settings.value_norm == "per_agent"
-        self.norm = ValueNorm(decay=settings.value_norm_decay, size=judge.values if per_agent else 1)
+        self.updates = Updates(
+            settings,
+            made,
+            judge,
+            shuffle=_generator(seeds.child("minibatches")),
+            extra_loss=None if type(self).extra_loss is Learner.extra_loss else self.extra_loss,
+            compiled=self.compiled,
+        )
         self.latest: dict[str, float] = {}
         self._iteration = 0
         self._history: list[dict[str, float]] = []
@@ -229,18 +224,13 @@ class Learner:
         parts = {
             "actor": module_state(self.actor),
             "critic": module_state(self.critic),
-            "actor_moments": adam_state(self.actor_optimiser),
-            "critic_moments": adam_state(self.critic_optimiser),
-            "reference": State() if self.reference is None else module_state(self.reference),
-            "norm": self.norm.save(),
             "acting": generator_state(self._generator),
-            "shuffle": generator_state(self._shuffle),
             "rollout": self._worlds().save(),
             "extra": self.extra_state(),
         }
         for name, part in parts.items():
             whole = whole.merged(part.nested(name))
-        return whole
+        return whole.merged(self.updates.save())
 
     def load(self, state: State) -> None:
         """Restore what ``save`` returned.
@@ -250,13 +240,8 @@ class Learner:
         """
         load_module(self.actor, state.part("actor").arrays, "policy")
         load_module(self.critic, state.part("critic").arrays, "critic")
-        if self.reference is not None:
-            load_module(self.reference, state.part("reference").arrays, "reference policy")
-        load_adam(self.actor_optimiser, state.part("actor_moments"))
-        load_adam(self.critic_optimiser, state.part("critic_moments"))
-        self.norm.load(state.part("norm"))
+        self.updates.load(state)
         generator_from(self._generator, state.part("acting"))
-        generator_from(self._shuffle, state.part("shuffle"))
         self._worlds().load(state.part("rollout"))
         self.load_extra_state(state.part("extra"))
         latest = state.meta["latest"]
@@ -290,7 +275,9 @@ class Learner:
         buffer.check(self._iteration)
         self.reward_transform(buffer)
         self._credit(buffer)
-        numbers = self._improve(buffer)
+        numbers = {"explained_variance": self._explained(buffer)}
+        self.updates.set_rates(self._rate_factor())
+        numbers |= self.updates.improve(buffer, unit=self._iteration, step_size=self.step_size())
         if rollout.episodes:
             numbers["mean_return"] = float(rollout.finished.mean()) / rollout.episodes
         numbers["mean_reward"] = float(buffer.reward.mean())
@@ -303,8 +290,8 @@ class Learner:
     def _credit(self, buffer: Buffer) -> None:
         """Compute advantages and targets of the buffer from values that the critic left normalised."""
         settings, lanes = self.settings, buffer.values.shape[-1]
-        buffer.values[:] = self.norm.denormalise(buffer.values)
-        buffer.final_values[:] = self.norm.denormalise(buffer.final_values)
+        buffer.values[:] = self.updates.norm.denormalise(buffer.values)
+        buffer.final_values[:] = self.updates.norm.denormalise(buffer.final_values)
         present = None if buffer.active is None else buffer.active.numpy()
         reward, here = buffer.reward, present
         if lanes == 1 and buffer.spaces.agents > 1:
@@ -330,208 +317,22 @@ class Learner:
         buffer.advantages.copy_(torch.from_numpy(np.array(found)))
         buffer.targets.copy_(torch.from_numpy(targets))
 
-    def _improve(self, buffer: Buffer) -> dict[str, float]:
-        """Do the epochs; return the numbers of the update."""
-        settings = self.settings
-        self._set_rates()
-        old = self._old_log_probs(buffer) if settings.update == "mdpo" else None
-        variance = self._explained(buffer)
-        sums: dict[str, float] = {}
-        steps = 0
-        first_ratio = last_kl = 0.0
-        epochs = 0
-        for epochs in range(1, settings.epochs + 1):  # noqa: B007
-            kls = []
-            for batch in self._minibatches(buffer):
-                if old is not None:
-                    batch.old_log_probs = old.index_select(0, batch.index)
-                numbers = self._gradient_step(batch)
-                if steps == 0:
-                    first_ratio = numbers.pop("max_log_ratio")
-                numbers.pop("max_log_ratio", None)
-                steps += 1
-                kls.append(numbers["approx_kl"])
-                for name, value in numbers.items():
-                    sums[name] = sums.get(name, 0.0) + value
-            last_kl = float(np.mean(kls))
-            if settings.target_kl is not None and last_kl > 1.5 * settings.target_kl:
-                break
-        means = {name: value / steps for name, value in sums.items()}
-        samples = settings.worlds * settings.steps
-        return means | {
-            "first_log_ratio": first_ratio,
-            "last_kl": last_kl,
-            "data_to_divergence": samples / max(last_kl, 1e-12),
-            "explained_variance": variance,
-            "epochs": float(epochs),
-        }
-
-    def _minibatches(self, buffer: Buffer) -> Iterator[Batch]:
-        settings = self.settings
-        total = settings.steps * settings.worlds
-        if settings.recurrent:
-            length = settings.chunk
-            chunks = total // length
-            order = torch.randperm(chunks, generator=self._shuffle)
-            for part in order.tensor_split(min(settings.parts, chunks)):
-                block, world = part // settings.worlds, part % settings.worlds
-                rows = block * length + torch.arange(length).unsqueeze(1)
-                yield buffer.batch((rows * settings.worlds + world).flatten(), length)
-        elif settings.parts == 1:
-            yield buffer.batch()
-        else:
-            order = torch.randperm(total, generator=self._shuffle)
-            size = -(-total // settings.parts)
-            for part in order.split(size):
-                yield buffer.batch(part)
-
-    def _gradient_step(self, batch: Batch) -> dict[str, float]:
-        numbers = self._actor_step(batch)
-        numbers |= self._critic_step(batch)
-        return numbers
-
-    def _actor_step(self, batch: Batch) -> dict[str, float]:
-        settings = self.settings
-        gain = batch.advantages
-        if settings.advantage_norm == "minibatch":
-            gain = _standardised(gain, batch.active)
-        if self._softmax:
-            with _naming(self._iteration):
-                report = softmax_policy_loss(
-                    self.actor.logits(batch), batch.mask, batch.actions, batch.log_prob, gain,
-                    active=batch.active, clip=settings.clip, entropy_weight=settings.entropy_weight,
-                )  # fmt: skip
-            extra = self.extra_loss(batch)
-            return self._finish_actor(report, report.loss if extra is None else report.loss + extra)
-        found = self.actor.evaluate(batch)
-        with _naming(self._iteration):
-            report = policy_loss(
-                found.log_prob, batch.log_prob, gain, found.entropy,
-                active=batch.active, clip=settings.clip, entropy_weight=settings.entropy_weight,
-            )  # fmt: skip
-            loss = report.loss
-            if settings.update == "mdpo":
-                loss = self._mirror_loss(found.log_prob, found.log_probs, gain, batch)
-                loss = loss - settings.entropy_weight * masked_mean(found.entropy, batch.active)
-            elif self.reference is not None:
-                with torch.no_grad():
-                    reference = self.reference.evaluate(batch).log_prob
-                loss = decoupled_loss(
-                    found.log_prob, reference, batch.log_prob, gain, active=batch.active, clip=settings.clip
-                ) - settings.entropy_weight * masked_mean(found.entropy, batch.active)
-        for extra in (found.extra_loss, self.extra_loss(batch)):
-            if extra is not None:
-                loss = loss + extra
-        return self._finish_actor(report, loss)
-
-    def _finish_actor(self, report: PolicyLoss, loss: torch.Tensor) -> dict[str, float]:
-        settings = self.settings
-        norm = self._descend(self.actor_optimiser, loss, "policy")
-        if self.reference is not None and settings.reference_decay is not None:
-            with torch.no_grad():
-                for average, present in zip(self.reference.parameters(), self.actor.parameters(), strict=True):
-                    average.lerp_(present, 1 - settings.reference_decay)
-        return {
-            "policy_loss": float(loss.detach()),
-            "entropy": report.entropy,
-            "approx_kl": report.approx_kl,
-            "clip_fraction": report.clip_fraction,
-            "max_log_ratio": report.max_log_ratio,
-            "actor_grad_norm": norm,
-        }
-
-    def _mirror_loss(
-        self, log_prob: torch.Tensor, log_probs: torch.Tensor | None, gain: torch.Tensor, batch: Batch
-    ) -> torch.Tensor:
-        if log_probs is None or batch.old_log_probs is None:
-            raise Unsupported("mirror descent needs a policy whose evaluate() returns log_probs of all actions")
-        kl = (log_probs.exp() * (log_probs - batch.old_log_probs)).sum(dim=-1)
-        return mdpo_loss(log_prob, batch.log_prob, gain, kl, step_size=self.step_size(), active=batch.active)
-
-    def step_size(self) -> float:
-        """Return t_k of mirror descent: falls linearly from 1 over the budget, at least 0.01."""
-        return max(1 - self._iteration / self.budget, LEAST_STEP) if self.budget else 1.0
-
-    def _critic_step(self, batch: Batch) -> dict[str, float]:
-        settings = self.settings
-        here = batch.active
-        if here is not None and batch.targets.shape[-1] != here.shape[-1]:
-            here = here.any(dim=-1, keepdim=True)
-        self.norm.update(batch.targets.numpy(), None if here is None else here.numpy())
-        mean, deviation = (torch.from_numpy(x).float() for x in self.norm.scale())
-        targets = (batch.targets - mean) / deviation
-        old = ((batch.old_values - mean) / deviation).float()
-        with _naming(self._iteration):
-            loss = fused_value_loss(
-                self.critic.evaluate(batch), old, targets, active=here,
-                clip=math.inf if settings.value_clip is None else settings.value_clip, huber=settings.huber,
-            )  # fmt: skip
-        norm = self._descend(self.critic_optimiser, loss, "value")
-        return {"value_loss": float(loss.detach()), "critic_grad_norm": norm}
-
-    def _descend(self, optimiser: torch.optim.Optimizer, loss: torch.Tensor, name: str) -> float:
-        parameters = [p for group in optimiser.param_groups for p in group["params"]]
-        for parameter in parameters:
-            parameter.grad = None
-        loss.backward()
-        norm = float(torch.nn.utils.clip_grad_norm_(parameters, self.settings.max_grad_norm))
-        if not math.isfinite(norm):
-            raise NumericalError(f"gradient of the {name} loss", norm, step=self._iteration)
-        optimiser.step()
-        return norm
-
-    def _old_log_probs(self, buffer: Buffer) -> torch.Tensor:
-        """Return log-probabilities [T * B, N, A] of the acting policy."""
-        with torch.no_grad():
-            length = self.settings.chunk if self.settings.recurrent else 1
-            total = self.settings.steps * self.settings.worlds
-            index = torch.arange(total)
-            if length > 1:
-                index = index.view(-1, length, self.settings.worlds).transpose(0, 1).flatten()
-            found = self.actor.evaluate(buffer.batch(index, length)).log_probs
-            if found is None:
-                raise Unsupported("mirror descent needs a policy whose evaluate() returns log_probs of all actions")
-            old = torch.empty_like(found)
-            old[index] = found
-            return old
-
     def _explained(self, buffer: Buffer) -> float:
         """Return 1 - Var(target - prediction) / Var(target), 0 without spread."""
         targets = buffer.targets.numpy()
         spread = float(targets.var())
         return 1 - float((targets - buffer.values[:-1]).var()) / spread if spread > 0 else 0.0
 
-    def _set_rates(self) -> None:
+    def _rate_factor(self) -> float:
         left = 1.0
         if self.settings.lr_decay == "linear" and self.budget:
             left = max(1 - self._iteration / self.budget, 0.0)
-        for optimiser, rate in (
-            (self.actor_optimiser, self.settings.actor_lr),
-            (self.critic_optimiser, self.settings.critic_lr),
-        ):
-            for group in optimiser.param_groups:
-                group["lr"] = rate * left * self.settings.rate_factor
+        return left * self.settings.rate_factor
 
-
-@contextmanager
-def _naming(unit: int) -> Iterator[None]:
-    """Add the update to numerical errors of the losses."""
-    try:
-        yield
-    except NumericalError as error:
-        if error.step >= 0:
-            raise
-        raise NumericalError(error.variable, math.nan, step=unit) from error
-
-
-def _standardised(values: torch.Tensor, active: torch.Tensor | None) -> torch.Tensor:
-    found = normalised(values.numpy(), None if active is None else active.numpy(), epsilon=1e-8)
-    return torch.from_numpy(found).to(values.dtype)
+    def step_size(self) -> float:
+        """Return t_k of mirror descent: falls linearly from 1 over the budget, at least 0.01."""
+        return max(1 - self._iteration / self.budget, LEAST_STEP) if self.budget else 1.0
 
 
 def _generator(seeds: SeedTree) -> torch.Generator:
     return torch.Generator().manual_seed(int(seeds.key()) >> 1)
-
-
-def _adam(module: torch.nn.Module, rate: float) -> torch.optim.Adam:
-    return torch.optim.Adam(module.parameters(), lr=rate, eps=ADAM_EPSILON, fused=True)

@@ -121,7 +121,7 @@ class Trunk(torch.nn.Module):
         super().__init__()
         self.inputs, self.ids, self.recurrent, self.hidden = inputs, ids, recurrent, hidden
         self._activate = torch.tanh if activation == "tanh" else torch.relu
-        self._tanh, self._groups = activation == "tanh", bool(groups)
+        self.tanh, self.grouped = activation == "tanh", bool(groups)
         gain = GAIN[activation]
         self.input_norm = GroupNorm(inputs, groups) if norm else None
         widths = [inputs + ids] + [hidden] * layers
@@ -146,7 +146,7 @@ class Trunk(torch.nn.Module):
             begun: bool [M] whether an episode begins with a row, ``None`` for nowhere.
         """
         seen = self._seen(x)
-        plain = self._groups or seen.dtype != torch.float32  # the compiled layers are written for float32
+        plain = self.grouped or seen.dtype != torch.float32  # the compiled layers are written for float32
         x = self._stacked(seen) if plain else self._fused(seen).t().unflatten(0, seen.shape[:-1])
         if self.gru is None or self.gru_norm is None:
             return x, None
@@ -160,7 +160,7 @@ class Trunk(torch.nn.Module):
         for module in self.modules():
             if isinstance(module, GroupLinear | GroupNorm):
                 module.narrow(agent)
-        self._groups = False
+        self.grouped = False
         if self.ids:
             first = self.linears[0]
             assert isinstance(first, GroupLinear)
@@ -173,7 +173,7 @@ class Trunk(torch.nn.Module):
         self, head: GroupLinear, x: torch.Tensor, hidden: torch.Tensor | None = None, begun: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return ``head(features)`` [M, N, out] and the last GRU state; faster than the two calls."""
-        if self._groups or self.recurrent or x.dtype != torch.float32:
+        if self.grouped or self.recurrent or x.dtype != torch.float32:
             features, after = self(x, hidden, begun)
             return head(features), after
         seen = self._seen(x)
@@ -182,7 +182,7 @@ class Trunk(torch.nn.Module):
             assert isinstance(linear, GroupLinear) and isinstance(norm, GroupNorm)
             weights += [linear.weight[0], linear.bias[0], norm.weight[0], norm.bias[0]]
         weights += [head.weight[0], head.bias[0]]
-        return fused.perceptron(seen.flatten(0, -2), self._tanh, weights).unflatten(0, seen.shape[:-1]), None
+        return fused.perceptron(seen.flatten(0, -2), self.tanh, weights).unflatten(0, seen.shape[:-1]), None
 
     def _seen(self, x: torch.Tensor) -> torch.Tensor:
         """Return the normalised input with the agents' numbers."""
@@ -208,7 +208,7 @@ class Trunk(torch.nn.Module):
         rows = x.flatten(0, -2).t()
         for linear, norm in zip(self.linears, self.norms, strict=True):
             assert isinstance(linear, GroupLinear) and isinstance(norm, GroupNorm)
-            rows = fused.layer(rows, linear.weight[0], linear.bias[0], norm.weight[0], norm.bias[0], self._tanh)
+            rows = fused.layer(rows, linear.weight[0], linear.bias[0], norm.weight[0], norm.bias[0], self.tanh)
         return rows
 
 

@@ -163,7 +163,8 @@ class Rollout:
             assert mask is not None
             buffer.mask[t] = torch.from_numpy(mask)
             if buffer.active is not None:
-                buffer.mask[t] |= ~buffer.active[t].unsqueeze(-1)
+                free = ~buffer.active[t].unsqueeze(-1)  # absent agents may do whatever their role can
+                buffer.mask[t] |= free if self.spaces.legal is None else free & torch.from_numpy(self.spaces.legal)
 
     def _act(self, policy: JointPolicy, generator: torch.Generator, buffer: Buffer, t: int) -> None:
         for spaces, player in self.seats.others:

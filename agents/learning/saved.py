@@ -71,7 +71,7 @@ def load_learner(run: str | Path, game: Any, *, role: str = "") -> Learner:
     part = state.part(f"learner/{name}")
     load_module(learner.actor, part.part("actor").arrays, "policy")
     load_module(learner.critic, part.part("critic").arrays, "critic")
-    learner.norm.load(part.part("norm"))
+    learner.updates.norm.load(part.part("norm"))
     return learner
 
 

@@ -274,14 +274,14 @@ def test_a_state_of_another_network_is_refused_with_the_first_tensor_that_differ
 def test_minibatches_cover_every_sample_once_and_the_last_may_be_smaller() -> None:
     learner = make(minibatches=7)
     sizes, seen = [], []
-    for batch in learner._minibatches(learner._storage()):
-        sizes.append(len(batch.index))
-        seen += batch.index.tolist()
+    for index, _ in learner.updates.minibatches():
+        sizes.append(len(index))
+        seen += index.tolist()
     assert sorted(seen) == list(range(120))
     assert max(sizes) == 18
     assert min(sizes) == 12
     chunked = make(minibatches=5, recurrent=True)
-    rows = [batch.index.view(5, -1) for batch in chunked._minibatches(chunked._storage())]
+    rows = [index.view(5, -1) for index, _ in chunked.updates.minibatches()]
     assert all((part.diff(dim=0) == 12).all() for part in rows)
     assert sorted(torch.cat([r.flatten() for r in rows]).tolist()) == list(range(120))
 
@@ -303,7 +303,7 @@ def test_mirror_descent_takes_smaller_steps_towards_the_end() -> None:
 def test_rates_fall_linearly_when_asked() -> None:
     learner = make(lr_decay="linear")
     learner.step(6)  # the sixth update uses 1 - 5/20
-    assert learner.actor_optimiser.param_groups[0]["lr"] == pytest.approx(7e-4 * 0.75)
+    assert learner.updates.rates == pytest.approx((7e-4 * 0.75, 7e-4 * 0.75))
 
 
 def test_evaluation_counts_complete_episodes_only_and_changes_nothing() -> None:

@@ -31,7 +31,7 @@ def test_more_worlds_mean_more_minibatches_of_the_same_size_and_rate() -> None:
         contextual_bandit(np.random.default_rng(1)), PPOSettings(worlds=64, steps=2, base_worlds=16, minibatches=1),
         seeds=SeedTree(1),
     )  # fmt: skip
-    assert [len(b.index) for b in learner._minibatches(learner._storage())] == [32] * 4
+    assert [len(index) for index, _ in learner.updates.minibatches()] == [32] * 4
 
 
 def test_a_plateau_is_where_the_return_stopped_growing() -> None:
@@ -108,10 +108,10 @@ def test_the_reference_policy_is_the_average_of_past_ones() -> None:
     world = contextual_bandit(np.random.default_rng(1))
     settings = PPOSettings(worlds=8, steps=1, epochs=1, minibatches=1, reference_decay=0.5)
     learner = Learner(world, settings, seeds=SeedTree(1))
-    assert learner.reference is not None
+    assert learner.updates.reference is not None
     first = learner.actor.head.weight.detach().clone()
     learner.step(1)
     second = learner.actor.head.weight.detach().clone()
     learner.step(1)
     third = learner.actor.head.weight.detach()
-    assert torch.allclose(learner.reference.head.weight, 0.25 * first + 0.25 * second + 0.5 * third, atol=1e-6)
+    assert torch.allclose(learner.updates.reference.head.weight, 0.25 * first + 0.25 * second + 0.5 * third, atol=1e-6)

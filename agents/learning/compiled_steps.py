@@ -1,0 +1,161 @@
+"""Gradient steps of the plain policy and the plain critics, compiled from end to end; see ``perceptron_step``.
+
+Used where policy or critic are softmax perceptrons that all agents share and the loss is PPO's; ``updates`` falls
+back to autograd for everything else.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from equilibria.agents.learning import step_kernels
+from equilibria.agents.learning.buffer import Buffer
+from equilibria.agents.learning.critics import CentralCritic, OwnCritic
+from equilibria.agents.learning.perceptron_step import PerceptronStep, Rows
+from equilibria.agents.learning.policies import ProductPolicy
+from equilibria.agents.learning.settings import PPOSettings
+from equilibria.agents.learning.torch_import import torch
+from equilibria.agents.learning.value_norm import ValueNorm
+from equilibria.sim.errors import NumericalError
+from equilibria.sim.types import AnyArray, BoolArray, IntArray
+
+_NO_MASK: BoolArray = np.ones((0, 0, 0), np.bool_)
+_NO_ROWS: BoolArray = np.ones((0, 0), np.bool_)
+
+
+def compiles(module: object) -> bool:
+    """Say whether a policy or critic is one that the compiled steps know."""
+    if isinstance(module, ProductPolicy):
+        kind = type(module)
+        if kind.evaluate is not ProductPolicy.evaluate or kind.logits is not ProductPolicy.logits:
+            return False
+    elif type(module) not in (CentralCritic, OwnCritic):
+        return False
+    assert isinstance(module, ProductPolicy | CentralCritic | OwnCritic)
+    trunk = module.trunk
+    own = [*trunk.parameters(), *module.head.parameters()]
+    plain = all(p.dtype == torch.float32 and p.requires_grad for p in own)
+    one_group = module.head.weight.shape[0] == 1 and not trunk.grouped
+    averaged = isinstance(module, OwnCritic) and module.team
+    return plain and one_group and not trunk.recurrent and not averaged and len(own) == len(list(module.parameters()))
+
+
+class CompiledPolicyStep:
+    """PPO steps of a ``ProductPolicy``."""
+
+    def __init__(self, policy: ProductPolicy, settings: PPOSettings) -> None:
+        self._settings = settings
+        self.step = PerceptronStep(policy, policy.trunk, policy.head, policy.agents, settings.actor_lr)
+
+    def begin(self, buffer: Buffer) -> None:
+        """Prepare for the steps on these samples."""
+        self._rows = _observations(self.step, buffer)
+        flat = (-1, buffer.spaces.agents)
+        self._mask = _NO_MASK if buffer.mask is None else buffer.mask[:-1].flatten(0, 1).numpy()
+        self._active = _active(buffer)
+        self._samples = (
+            buffer.actions.view(*flat).numpy(), buffer.log_prob.view(*flat).numpy(), buffer.advantages.view(*flat).numpy(),
+        )  # fmt: skip
+
+    def __call__(self, index: IntArray, unit: int) -> dict[str, float]:
+        """Do a step on samples ``index`` [M]; return its numbers.
+
+        Raises:
+            NumericalError: If loss or gradient are not finite; the weights stay.
+        """
+        settings, sums = self._settings, np.zeros(5)
+        rows = self._active[index].sum() if len(self._active) else len(index) * self._samples[0].shape[1]
+        count = max(int(rows), 1)
+
+        def loss(logits: AnyArray, first: int, samples: int) -> None:
+            step_kernels.policy_gradient(
+                logits, index, first, samples, self._mask, *self._samples, self._active, 1.0 / count,
+                settings.clip, settings.entropy_weight, sums,
+            )  # fmt: skip
+
+        self.step.gradient(self._rows, index, loss)
+        entropy = float(sums[1]) / count
+        value = -float(sums[0]) / count - settings.entropy_weight * entropy
+        norm = _descended(self.step, value, "policy", settings, unit)
+        return {
+            "policy_loss": value,
+            "entropy": entropy,
+            "approx_kl": float(sums[2]) / count,
+            "clip_fraction": float(sums[3]) / count,
+            "max_log_ratio": float(sums[4]),
+            "actor_grad_norm": norm,
+        }
+
+
+class CompiledCriticStep:
+    """Steps of a ``CentralCritic`` or ``OwnCritic`` on the clipped Huber loss."""
+
+    def __init__(self, critic: CentralCritic | OwnCritic, settings: PPOSettings, norm: ValueNorm) -> None:
+        self._settings, self._norm = settings, norm
+        self._central = isinstance(critic, CentralCritic)
+        lanes = 1 if self._central else critic.values
+        self.step = PerceptronStep(critic, critic.trunk, critic.head, lanes, settings.critic_lr)
+
+    def begin(self, buffer: Buffer) -> None:
+        """Prepare for the steps on these samples."""
+        if self._central:
+            share = buffer.shared()[:-1].flatten(0, 1).numpy()
+            self._rows = self.step.rows(share, 1, np.zeros(1, np.int64))
+        else:
+            self._rows = _observations(self.step, buffer)
+        values = buffer.targets.shape[-1]
+        self._here = _active(buffer)
+        if len(self._here) and values != self._here.shape[-1]:
+            self._here = np.asarray(self._here.any(axis=-1, keepdims=True))
+        self._targets = buffer.targets.view(-1, values).numpy()
+        self._old = buffer.values[:-1].reshape(-1, values)
+
+    def __call__(self, index: IntArray, unit: int) -> dict[str, float]:
+        """Do a step on samples ``index`` [M]; return its numbers.
+
+        Raises:
+            NumericalError: If loss or gradient are not finite; the weights stay.
+        """
+        settings, total = self._settings, 0.0
+        targets = self._targets[index]
+        here = self._here[index] if len(self._here) else None
+        self._norm.update(targets, here)
+        mean, deviation = self._norm.scale()
+        count = max(targets.size if here is None else int(here.sum()), 1)
+        clip = math.inf if settings.value_clip is None else settings.value_clip
+
+        def loss(values: AnyArray, first: int, samples: int) -> None:
+            nonlocal total
+            total += step_kernels.value_gradient(
+                values, index, first, samples, self._targets, self._old, self._here, mean, deviation, 1.0 / count,
+                clip, settings.huber,
+            )  # fmt: skip
+
+        self.step.gradient(self._rows, index, loss)
+        value = total / count
+        norm = _descended(self.step, value, "value", settings, unit)
+        return {"value_loss": value, "critic_grad_norm": norm}
+
+
+def _observations(step: PerceptronStep, buffer: Buffer) -> Rows:
+    everyone = buffer.spaces.everyone
+    return step.rows(buffer.obs[:-1].flatten(0, 2).numpy(), everyone, buffer.spaces.columns)
+
+
+def _active(buffer: Buffer) -> BoolArray:
+    """Return who counts [S, N], [0, 0] for everyone."""
+    if buffer.active is None:
+        return _NO_ROWS
+    found: BoolArray = buffer.active[:-1].flatten(0, 1).numpy()
+    return found
+
+
+def _descended(step: PerceptronStep, value: float, name: str, settings: PPOSettings, unit: int) -> float:
+    if not math.isfinite(value):
+        raise NumericalError(f"{name} loss", value, step=unit)
+    norm = step.adam.step(settings.max_grad_norm)
+    if not math.isfinite(norm):
+        raise NumericalError(f"gradient of the {name} loss", norm, step=unit)
+    return norm
