@@ -91,7 +91,7 @@ def _log_fixation_(a: float, m: int) -> float:
     """Return log (1 - e^-a) / (1 - e^-ma), -log m at 0; ``alpharank._log_fixation`` for one number."""
     size = abs(a)
     if size == 0.0:
-        return -np.log(float(m))
+        return float(-np.log(float(m)))
     value = 0.0
     if size < 40.0:
         value = np.log(-np.expm1(-size))
