@@ -9,7 +9,7 @@ from typing import Any
 
 from equilibria.games.foreign.settings import MAgentBattleSettings, OpenSpielWorldSettings, PettingZooSettings
 from equilibria.games.foreign.world import ForeignWorld
-from equilibria.sim.errors import GameError
+from equilibria.sim.errors import EquilibriaError, UnsupportedGame
 from equilibria.sim.seeds import SeedTree
 
 
@@ -23,7 +23,7 @@ def pettingzoo_world(environment: str, *, horizon: int = 1000, **options: Any) -
         options: Keyword arguments of that function.
 
     Raises:
-        GameError: If the module is missing, offers neither, or refuses the options.
+        UnsupportedGame: If the module is missing, offers neither, or refuses the options.
         Unsupported: If its spaces are not discrete actions and observations of a fixed length.
     """
     with warnings.catch_warnings():
@@ -31,19 +31,23 @@ def pettingzoo_world(environment: str, *, horizon: int = 1000, **options: Any) -
         try:
             module = importlib.import_module(environment)
         except ImportError as error:
-            raise GameError(
+            raise UnsupportedGame(
                 f"environment {environment!r} cannot be imported ({error}); install its package "
                 "(the extra 'environments' brings mpe2 and magent2) or correct the name"
             ) from error
         make = getattr(module, "parallel_env", None) or getattr(module, "env", None)
         if make is None:
-            raise GameError(
+            raise UnsupportedGame(
                 f"module {environment!r} offers neither parallel_env() nor env(): no PettingZoo environment"
             )
         try:
             return ForeignWorld(partial(make, **options), name=environment.rsplit(".", 1)[-1], horizon=horizon)
-        except TypeError as error:
-            raise GameError(f"environment {environment!r} refuses the options {options}: {error}") from error
+        except EquilibriaError:
+            raise
+        except Exception as error:  # other people's constructors raise what they like
+            raise UnsupportedGame(
+                f"environment {environment!r} refuses the options {options}: {type(error).__name__}: {error}"
+            ) from error
 
 
 def openspiel_world(name_or_game: Any, *, horizon: int = 1000) -> ForeignWorld:

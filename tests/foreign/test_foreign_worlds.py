@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,10 +12,11 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 from pettingzoo import ParallelEnv
 
+from equilibria import run
 from equilibria.games.foreign import ForeignWorld, openspiel_world, pettingzoo_world
 from equilibria.games.vector.spread import SimpleSpread
 from equilibria.games.vector.states import load_worlds, save_worlds
-from equilibria.sim.errors import GameError, IllegalAction, UnknownName, Unsupported
+from equilibria.sim.errors import GameError, IllegalAction, ScenarioError, UnknownName, Unsupported, UnsupportedGame
 from equilibria.sim.testing import check_game
 
 SPREAD = "mpe2.simple_spread_v3"
@@ -199,11 +201,11 @@ def test_the_horizon_cuts_episodes() -> None:
 
 
 def test_bad_input_has_names() -> None:
-    with pytest.raises(GameError, match="cannot be imported"):
+    with pytest.raises(UnsupportedGame, match="cannot be imported"):
         pettingzoo_world("mpe2.simple_spred_v3")
-    with pytest.raises(GameError, match="neither parallel_env"):
+    with pytest.raises(UnsupportedGame, match="neither parallel_env"):
         pettingzoo_world("json")
-    with pytest.raises(GameError, match="refuses the options"):
+    with pytest.raises(UnsupportedGame, match="refuses the options"):
         pettingzoo_world(SPREAD, cycles=3)
     with pytest.raises(Unsupported, match="must be Discrete"):
         pettingzoo_world(SPREAD, continuous_actions=True)
@@ -213,3 +215,26 @@ def test_bad_input_has_names() -> None:
     state = world.reset(0, 1)
     with pytest.raises(IllegalAction):
         world.step(state, {"player": np.full((1, 2), 7)})
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ("{environment: mpe2.simple_spred_v3}", "cannot be imported"),
+        ("{environment: json}", "neither parallel_env() nor env()"),
+        ("{environment: mpe2.simple_spread_v3, options: {cycles: 3}}", "refuses the options"),
+        ("{environment: mpe2.simple_spread_v3, options: {local_ratio: 2}}", "refuses the options"),
+    ],
+)
+def test_a_scenario_is_told_where_its_environment_is_wrong(tmp_path: Path, params: str, said: str) -> None:
+    scenario = tmp_path / "wrong.yaml"
+    scenario.write_text(
+        f"version: 1\nname: wrong\ngame: {{use: pettingzoo, params: {params}}}\n"
+        "agents:\n  - {role: all, use: mappo}\nrun: {budget: 1, seed: 1}\n"
+    )
+    with pytest.raises(ScenarioError) as caught:
+        run(scenario, out=tmp_path / "run")
+    assert caught.value.exit_code == 2
+    assert str(caught.value).startswith(f"{scenario}:3:7: game: ")
+    assert said in str(caught.value)
+    assert not (tmp_path / "run").exists()
