@@ -157,14 +157,26 @@ def gradient(  # type: ignore[no-untyped-def]
 
 
 @kernel
+def add_barrier(pi, out, barrier, offset, width, acts, states):  # type: ignore[no-untyped-def]
+    """Add to out [M] the slope of -barrier * sum_i mean_{s, p} KL(uniform || pi_i(. | s, p))."""
+    for i in range(len(acts)):
+        count = acts[i]
+        share = barrier * count / (states * width[i])
+        for m in range(offset[i], offset[i] + states * width[i]):
+            out[m] += share * (1.0 / count - pi[m])
+
+
+@kernel
 def ascend(  # type: ignore[no-untyped-def]
-    theta, steps, rate, slot, offset, width, acts, rewards, transition, gamma, start
+    theta, steps, rate, barrier, slot, offset, width, acts, rewards, transition, gamma, start
 ):
     """Do ``steps`` simultaneous gradient steps on every row of theta [K, M]."""
     slope, pi = np.empty(theta.shape[1]), np.empty(theta.shape[1])
     for k in range(theta.shape[0]):
         for _ in range(steps):
             gradient(theta[k], slope, pi, slot, offset, width, acts, rewards, transition, gamma, start)
+            if barrier > 0:
+                add_barrier(pi, slope, barrier, offset, width, acts, len(start))
             for m in range(theta.shape[1]):
                 theta[k, m] += rate * slope[m]
 

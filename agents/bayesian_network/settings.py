@@ -14,10 +14,16 @@ Graph = Literal["empty", "full", "line", "line_published"]
 class BNSettings(Settings):
     """Exact policy gradient on a Bayesian-network joint policy."""
 
-    dag: Graph | list[list[Literal[0, 1]]] = Field(
+    dag: Literal["subteams"] | Graph | list[list[Literal[0, 1]]] = Field(
         default="full",
-        description="Who sees whom: empty (independent agents), full, line, line_published, or a matrix "
-        "whose entry [j][i] is 1 when agent j is a parent of agent i.",
+        description="Who sees whom: empty (independent agents), full, line, line_published, subteams (complete inside "
+        "groups, none between), or a matrix whose entry [j][i] is 1 when agent j is a parent of agent i.",
+    )
+    subteam_edges: int = Field(default=4, ge=0, description="Largest number of edges of the graph 'subteams'.")
+    barrier: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of a log barrier: sum over agents of the mean KL(uniform || conditional) is subtracted.",
     )
     rate: float = Field(default=0.01, gt=0, description="Step size eta of the gradient ascent.")
     start: Literal["uniform", "normal"] = Field(

@@ -10,7 +10,8 @@ and all agents step at once.  Without edges this is independent learning; with a
 distribution can be reached.  A profile is an equilibrium of the class when no agent gains by another
 conditional policy, its parents included in what it sees, while all other conditionals stay.
 
-Source: Chen and Zhang (2023), Context-Aware Bayesian Network Actor-Critic, arXiv 2306.01920, sections 3 and 4.
+Source: Chen and Zhang (2023), Context-Aware Bayesian Network Actor-Critic, arXiv 2306.01920, sections 3 and 4;
+subteams and the barrier: Correlated Policy Optimization in Multi-Agent Subteams (ICLR 2026).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from equilibria.agents.bayesian_network import kernels
-from equilibria.agents.bayesian_network.dag import dag_matrix
+from equilibria.agents.bayesian_network.dag import dag_matrix, subteams
 from equilibria.agents.bayesian_network.layout import Layout
 from equilibria.agents.bayesian_network.policy import BNPolicy
 from equilibria.agents.bayesian_network.settings import BNSettings
@@ -29,7 +30,7 @@ from equilibria.sim.certificate import Certificate
 from equilibria.sim.contract import State
 from equilibria.sim.errors import InvalidValue, NumericalError, UnsupportedGame
 from equilibria.sim.seeds import SeedTree
-from equilibria.sim.types import AnyArray, FloatArray
+from equilibria.sim.types import AnyArray, BoolArray, FloatArray
 
 NAME = "bn_policy_gradient"
 
@@ -62,7 +63,7 @@ class BNPolicyGradient:
                 f"team_matrix), got {type(game).__name__}"
             )
         self.game, self.settings = game, settings or BNSettings()
-        self.layout = Layout.of(game, dag_matrix(self.settings.dag, game.agents))
+        self.layout = Layout.of(game, _graph(self.settings, game.agents))
         self.theta = np.zeros((self.settings.starts, self.layout.entries))
         if self.settings.start == "normal":
             for k, row in enumerate(self.theta):
@@ -81,7 +82,7 @@ class BNPolicyGradient:
         Raises:
             NumericalError: If a logit became infinite or not a number (step size too large).
         """
-        kernels.ascend(self.theta, n, self.settings.rate, *self._model())
+        kernels.ascend(self.theta, n, self.settings.rate, self.settings.barrier, *self._model())
         self._iteration += n
         if not np.isfinite(self.theta).all():
             raise NumericalError("policy logit", float("nan"), step=self._iteration, where=NAME)
@@ -96,9 +97,11 @@ class BNPolicyGradient:
         return np.array([kernels.gradient(row, slope, pi, *self._model()) for row in self.theta])
 
     def gradient(self, start: int = 0) -> FloatArray:
-        """Return the exact gradient [M] of J by the logits of one run."""
-        slope, pi = np.empty(self.layout.entries), np.empty(self.layout.entries)
+        """Return the exact gradient [M] of J, less the barrier if there is one, by the logits of one run."""
+        slope, pi, layout = np.empty(self.layout.entries), np.empty(self.layout.entries), self.layout
         kernels.gradient(self.theta[start], slope, pi, *self._model())
+        barrier, states = self.settings.barrier, self.game.states
+        kernels.add_barrier(pi, slope, barrier, layout.offset, layout.width, layout.actions, states)
         return slope
 
     def gains(self) -> FloatArray:
@@ -198,3 +201,10 @@ class BNPolicyGradient:
             layout.slot, layout.offset, layout.width, layout.actions,
             game.rewards, game.transition, game.discount, game.start,
         )  # fmt: skip
+
+
+def _graph(settings: BNSettings, agents: int) -> BoolArray:
+    """Return the graph of the settings; tables say nothing of who interferes, so subteams join all alike."""
+    if settings.dag == "subteams":
+        return subteams(np.ones((agents, agents)), settings.subteam_edges)
+    return dag_matrix(settings.dag, agents)

@@ -25,7 +25,7 @@ from equilibria.agents.bayesian_network.deep.settings import (
 )
 from equilibria.agents.learning.batches import Batch
 from equilibria.agents.learning.spaces import Spaces, spaces_of
-from equilibria.games.vector.aloha import Aloha, ladder
+from equilibria.games.vector.aloha import ladder
 from equilibria.games.vector.base import VectorWorld, WorldState
 from equilibria.games.vector.coordination import CoordinationWorld
 from equilibria.games.vector.tabular import coordination_game
@@ -210,20 +210,7 @@ def test_worlds_draw_the_same_noise_in_any_batch() -> None:
     assert torch.equal(many.actions[:5], few.actions)
 
 
-# schedules and graphs
-
-
-def test_sparsity_schedule_falls_from_one_to_zero() -> None:
-    plan = SparsitySettings(begin=0.4, end=0.7, alpha=0.1, alpha_end=1.0, ramp=0.1)
-    assert [plan.target(p) for p in (0, 0.4, 0.55, 0.7, 1)] == [1, 1, 0.5, 0, 0]
-    assert [plan.weight(p) for p in (0, 0.7, 0.75, 0.8, 1)] == pytest.approx([0.1, 0.1, 0.55, 1.0, 1.0])
-
-
-def test_losses_grow_to_those_of_the_game() -> None:
-    plan = LossScaleSettings(first=0.01, begin=0.2, end=0.6)
-    assert plan.at(0.1) == plan.at(0.2) == 0.01
-    assert plan.at(0.4) == pytest.approx(0.1)
-    assert plan.at(0.6) == plan.at(1.0) == 1.0
+# settings and graphs
 
 
 @pytest.mark.parametrize(
@@ -232,6 +219,7 @@ def test_losses_grow_to_those_of_the_game() -> None:
         ({"sparsity": {"begin": 0.8, "end": 0.5}}, "begin must lie before end"),
         ({"dag": "full", "sparsity": {}}, "sparsity needs dag: learned"),
         ({"loss_scale": {"begin": 0.8, "end": 0.5}}, "begin must lie before end"),
+        ({"entropy_schedule": {"begin": 0.8, "end": 0.5}}, "begin must lie before end"),
         ({"recurrent": True}, "no recurrent networks"),
     ],
 )
@@ -314,26 +302,6 @@ def test_table_and_graph_say_how_likely_edges_are() -> None:
         fixed.table("policy")
     share = fixed.table("first_actions")["share"]
     assert share.reshape(-1, 3)[:, 0].sum() == pytest.approx(1.0)
-
-
-def test_loss_scale_changes_what_is_learned_from_only() -> None:
-    solver = learner(Aloha(), budget=10, **SMALL, dag="full", loss_scale=LossScaleSettings(first=1e-6))
-    solver.step(2)  # 20 steps of every world: an episode has ended
-    numbers = solver.history()
-    assert numbers["mean_reward"].min() > -0.01
-    assert numbers["mean_return"][1] < -100
-
-
-def test_density_follows_its_schedule_to_a_decentralised_policy() -> None:
-    plan = SparsitySettings(begin=0.1, end=0.5, alpha=1.0, alpha_end=5.0)
-    solver = learner(
-        budget=60, worlds=16, steps=10, epochs=4, minibatches=1, actor_lr=5e-3, hidden=16, dag="learned", sparsity=plan
-    )
-    solver.step(60)
-    density = solver.history()["dag_density"]
-    assert density[6] > 0.5 and density[-1] < 0.05
-    sampled = solver.actor.graphs(torch.rand(200, 3, 3, generator=generator(1)))
-    assert not sampled.graph.any()
 
 
 class WhisperWorld(VectorWorld):

@@ -1,11 +1,16 @@
-"""Experiments: edges pay in the coordination game and in Aloha.  Numbers and intervals stand in docs/results.md."""
+"""Experiments: edges pay in the coordination game and in Aloha.  Numbers and intervals stand in docs/results.md.
+
+Seeds are not those that settings were chosen on.  ``pytest -m slow -s`` shows the number of every run.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import sem, t
 
 from equilibria.agents.bayesian_network.deep.exact import coordination_ratio
 from equilibria.agents.bayesian_network.deep.learner import BNMAPPO
@@ -28,40 +33,64 @@ def trained(world: VectorWorld, scenario: str, seed: int, **changes: Any) -> BNM
     return solver
 
 
-def ratios(dag: str) -> FloatArray:
+def ratios(dag: str, seeds: Iterable[int]) -> FloatArray:
+    """Exact J / J* of every seed's policy in the game of three agents; all ones is worth .774."""
     game = coordination_game(3)
-    return np.array(
-        [
-            coordination_ratio(trained(CoordinationWorld(3), "bn_mappo_coordination", seed, dag=dag).actor, game)
-            for seed in range(1, 6)
-        ]
-    )
+    found = []
+    for seed in seeds:
+        solver = trained(CoordinationWorld(3), "bn_mappo_coordination", seed, dag=dag)
+        found.append(coordination_ratio(solver.actor, game))
+        print(f"{dag} {seed}: {found[-1]:.6f}", flush=True)
+    return np.array(found)
+
+
+def lower_end(values: FloatArray) -> float:
+    """Lower end of the 95 % t interval of the mean."""
+    return float(values.mean() - t.ppf(0.975, len(values) - 1) * sem(values))
 
 
 @pytest.mark.slow
-def test_edges_leave_the_trap_of_the_coordination_game() -> None:
-    """About six minutes.  All ones is worth .774."""
-    full, learned, empty = ratios("full"), ratios("learned"), ratios("empty")
-    assert full.mean() >= 0.97
+def test_learned_edges_leave_the_trap_of_the_coordination_game() -> None:
+    """About four minutes."""
+    learned = ratios("learned", range(300, 310))
     assert learned.mean() >= 0.90
-    assert full.min() > empty.mean() + 0.05
-    assert (empty < 0.95).sum() >= 2  # without edges some runs end in or near the trap
+    assert lower_end(learned) >= 0.90
 
 
-def returns(dag: str, **changes: Any) -> FloatArray:
-    """Returns of five seeds' policies, 2,000 episodes each: row 0 as trained, row 1 with the likeliest actions."""
+@pytest.mark.slow
+def test_all_edges_leave_the_trap_of_the_coordination_game() -> None:
+    """About two minutes."""
+    assert ratios("full", range(300, 305)).mean() >= 0.97
+
+
+@pytest.mark.slow
+def test_without_edges_runs_end_in_or_near_the_trap() -> None:
+    """About a minute."""
+    empty = ratios("empty", range(300, 305))
+    assert (empty < 0.95).sum() >= 2
+    assert empty.mean() < 0.95
+
+
+def returns(dag: str, seeds: Iterable[int], **changes: Any) -> FloatArray:
+    """Returns of the seeds' policies, 2,000 episodes each: row 0 as trained, row 1 with the likeliest actions."""
     found = []
-    for seed in range(1, 6):
+    for seed in seeds:
         solver = trained(Aloha(), "bn_mappo_aloha", seed, dag=dag, **changes)
         found.append([solver.evaluate(2000, SeedTree(99), greedy=g)[:, 0].mean() for g in (False, True)])
+        print(f"{dag} {sorted(changes)} {seed}: {found[-1]}", flush=True)
     return np.array(found).T
 
 
 @pytest.mark.slow
 def test_edges_take_turns_on_the_aloha_channel() -> None:
-    """About four minutes.  One static set of senders is worth 6.2, central greedy play 9.7."""
-    sampled, greedy = returns("full")
-    assert sampled.min() >= 8.0
+    """About three minutes.  One static set of senders is worth 6.2, central greedy play 9.7."""
+    sampled, greedy = returns("full", range(300, 310))
+    assert lower_end(sampled) >= 8.0
     assert np.median(greedy) >= 8.5
+
+
+@pytest.mark.slow
+def test_without_edges_one_static_set_sends_on_the_aloha_channel() -> None:
+    """About a minute, with and without the curriculum on losses."""
     for changes in ({}, {"loss_scale": None}):
-        assert returns("empty", **changes).max() <= 6.4
+        assert returns("empty", range(300, 302), **changes).max() <= 6.4

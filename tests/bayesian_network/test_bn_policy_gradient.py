@@ -362,3 +362,39 @@ def test_the_dag_table_lists_every_pair_with_its_edge() -> None:
     solver = solver_for(one_shot_game(ONE_SHOT["climbing"]), "line")
     rows = solver.table("dag")
     assert list(zip(rows["parent"], rows["child"], rows["probability"], strict=True)) == [(0, 1, 1.0), (1, 0, 0.0)]
+
+
+def test_the_barrier_adds_its_slope_and_keeps_all_actions_alive() -> None:
+    game = random_game()
+    plain, guarded = (
+        BNPolicyGradient(game, BNSettings(dag="line", start="normal", barrier=b, rate=0.5), seeds=SeedTree(1))
+        for b in (0.0, 0.3)
+    )
+
+    def barrier(theta: FloatArray) -> float:
+        total = 0.0
+        for i, count in enumerate(game.actions):
+            first = int(guarded.layout.offset[i])
+            size = game.states * int(guarded.layout.width[i])
+            rows = theta[first : first + size].reshape(-1, count)
+            log_pi = rows - np.log(np.exp(rows).sum(axis=1, keepdims=True))
+            total += float((-np.log(count) - log_pi.mean(axis=1)).mean())  # KL(uniform || pi)
+        return total
+
+    theta, step = plain.theta[0], 1e-6
+    slopes = []
+    for m in range(len(theta)):
+        moved = np.zeros_like(theta)
+        moved[m] = step
+        slopes.append(-0.3 * (barrier(theta + moved) - barrier(theta - moved)) / (2 * step))
+    np.testing.assert_allclose(guarded.gradient() - plain.gradient(), slopes, atol=1e-8)
+    for solver in (plain, guarded):
+        solver.step(2000)
+    assert plain.table("policy")["probability"].min() < guarded.table("policy")["probability"].min()
+    assert guarded.returns()[0] < game.optimum() - 0.1  # the bias of the barrier
+    assert np.abs(guarded.gradient()).max() < 1e-3
+
+
+def test_subteams_of_the_tabular_solver_have_their_edges() -> None:
+    solver = BNPolicyGradient(coordination_game(5), BNSettings(dag="subteams"))
+    assert np.argwhere(solver.layout.dag).tolist() == [[0, 1], [0, 2], [1, 2], [3, 4]]

@@ -60,8 +60,10 @@ class BNMAPPO(Learner):
         return min(1.0, self.iteration / self.budget) if self.budget else 0.0
 
     def before_update(self) -> None:
-        """Move the sparsity schedule."""
+        """Move the schedules of sparsity and entropy."""
         self.actor.progress = self.progress
+        plan, first = self.settings.entropy_schedule, self.settings.entropy_weight
+        self.actor.entropy_relief = 0.0 if plan is None else first - plan.weight(first, self.progress)
 
     def reward_transform(self, buffer: Buffer) -> None:
         """Shrink losses as the curriculum says."""

@@ -26,6 +26,7 @@ from equilibria.agents.bayesian_network.deep.sampler import DagSampler, Noise, S
 from equilibria.agents.bayesian_network.deep.settings import GraphSettings
 from equilibria.agents.learning.batches import Action, Batch, Context, Evaluation
 from equilibria.agents.learning.heads import Discrete, discrete_head
+from equilibria.agents.learning.losses import masked_mean
 from equilibria.agents.learning.networks import GAIN, GroupLinear, Trunk
 from equilibria.agents.learning.spaces import Spaces
 from equilibria.agents.learning.torch_import import torch
@@ -50,6 +51,7 @@ class BNJointPolicy(torch.nn.Module):
 
     Attributes:
         progress: Share of the training done, in [0, 1]; moves the sparsity schedule.
+        entropy_relief: What the schedule takes off the weight of the entropy bonus.
         density: Density of the graphs in the last evaluation, in [0, 1].
 
     The noise of world b depends on (generator, b) only, so worlds do not depend on the batch size.
@@ -76,7 +78,7 @@ class BNJointPolicy(torch.nn.Module):
         super().__init__()
         self.spaces, self.graph, self.dag = spaces, graph, dag
         self.agents, self.actions = spaces.agents, spaces.actions
-        self.progress, self.density = 0.0, 0.0
+        self.progress, self.density, self.entropy_relief = 0.0, 0.0, 0.0
         self._shape = {"hidden": hidden, "layers": layers, "activation": activation, "input_norm": input_norm}
         each = tuple(range(self.agents))
         self.trunk = Trunk(
@@ -97,6 +99,7 @@ class BNJointPolicy(torch.nn.Module):
                 order=graph.order,
                 temperature=graph.temperature,
                 edge_bias=graph.edge_bias,
+                gain=graph.graph_gain,
                 generator=generator,
             )
         else:
@@ -157,8 +160,11 @@ class BNJointPolicy(torch.nn.Module):
         """Return log-probabilities and entropies [M, N] of stored actions, given the stored graph noise."""
         sampled = None if self.sampler is None else self.sampler(self.context(batch.obs), dict(batch.extras))
         head = self.conditionals(batch.obs, batch.actions, batch.mask, sampled)
-        penalty = self._sparsity(sampled)
-        return Evaluation(head.log_prob(batch.actions), head.entropy(), penalty, head.log_probs)
+        entropy, penalty = head.entropy(), self._sparsity(sampled)
+        if self.entropy_relief:
+            relief = self.entropy_relief * masked_mean(entropy, batch.active)
+            penalty = relief if penalty is None else penalty + relief
+        return Evaluation(head.log_prob(batch.actions), entropy, penalty, head.log_probs)
 
     def conditionals(
         self,

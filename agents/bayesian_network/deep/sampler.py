@@ -59,6 +59,8 @@ class DagSampler(torch.nn.Module):
         hidden: Width of the two networks.
         temperature: Of the relaxed samples, > 0.
         edge_bias: Added to the edge logits; large values begin with all edges.
+        gain: Factor of both networks' outputs, > 0.  Their last layers start smaller by it, so first graphs do not
+            depend on it, and under Adam, whose steps have a fixed size, graphs change faster by it.
         generator: Source of the first weights.
     """
 
@@ -75,18 +77,20 @@ class DagSampler(torch.nn.Module):
         hidden: int = 64,
         temperature: float = 1.0,
         edge_bias: float = 0.0,
+        gain: float = 1.0,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        if agents < 2 or context < 1 or temperature <= 0:
+        if agents < 2 or context < 1 or temperature <= 0 or gain <= 0:
             raise InvalidValue(
-                f"a graph sampler needs a context, at least 2 agents and a temperature above 0, got {context}, "
-                f"{agents}, {temperature!r}"
+                f"a graph sampler needs a context, at least 2 agents and temperature and gain above 0, got {context}, "
+                f"{agents}, {temperature!r}, {gain!r}"
             )
         self.agents, self.kind, self.temperature, self.edge_bias = agents, order, temperature, edge_bias
-        self.edges = _network(context, hidden, agents * agents, generator)
+        self.gain = gain
+        self.edges = _network(context, hidden, agents * agents, gain, generator)
         width = {"identity": 0, "plackett_luce": agents, "sinkhorn": agents * agents}[order]
-        self.order = _network(context, hidden, width, generator) if width else None
+        self.order = _network(context, hidden, width, gain, generator) if width else None
         self.register_buffer("before", torch.triu(torch.ones(agents, agents), 1), persistent=False)
 
     def noise(self, batch: int, generator: torch.Generator) -> Noise:
@@ -100,13 +104,13 @@ class DagSampler(torch.nn.Module):
     def forward(self, context: torch.Tensor, noise: Noise | None = None) -> SampledDag:
         """Return graphs for contexts [B, C]; without noise the most likely order and edges."""
         n = self.agents
-        logits = self.edges(context).view(-1, n, n) + self.edge_bias
+        logits = self.gain * self.edges(context).view(-1, n, n) + self.edge_bias
         on = torch.sigmoid(logits)
         noisy = logits if noise is None else logits + noise["dag_edges"]
         switch = _straight((noisy > 0).to(logits.dtype), torch.sigmoid(noisy / self.temperature))
         if self.order is None:
             return SampledDag(switch * self.before, None, on)
-        raw = self.order(context)
+        raw = self.gain * self.order(context)
         if self.kind == "plackett_luce":
             place, order = _sorted(raw if noise is None else raw + noise["dag_order"], self.temperature)
         else:
@@ -115,10 +119,12 @@ class DagSampler(torch.nn.Module):
         return SampledDag(switch * (place.transpose(1, 2) @ self.before @ place), order, on)
 
 
-def _network(inputs: int, hidden: int, outputs: int, generator: torch.Generator) -> torch.nn.Sequential:
-    return torch.nn.Sequential(
-        _uniform_linear(inputs, hidden, generator), torch.nn.ReLU(), _uniform_linear(hidden, outputs, generator)
-    )
+def _network(inputs: int, hidden: int, outputs: int, gain: float, generator: torch.Generator) -> torch.nn.Sequential:
+    first, last = _uniform_linear(inputs, hidden, generator), _uniform_linear(hidden, outputs, generator)
+    with torch.no_grad():
+        for tensor in (last.weight, last.bias):
+            tensor.div_(gain)
+    return torch.nn.Sequential(first, torch.nn.ReLU(), last)
 
 
 def _uniform_linear(inputs: int, outputs: int, generator: torch.Generator) -> torch.nn.Linear:

@@ -16,7 +16,8 @@ class SparsitySettings(Settings):
 
     The loss gains alpha * |density - rho|.  rho is 1 until the share ``begin`` of the updates, falls linearly
     to 0 at the share ``end``, and stays there; alpha rises from ``alpha`` to ``alpha_end`` over the share
-    ``ramp`` after that.
+    ``ramp`` after that.  ``most`` caps rho: a target of 1 can only be approached by ever larger logits, whose
+    gradients vanish, and the density then falls long after its target.
     """
 
     begin: float = Field(default=0.4, ge=0, le=1, description="Share of the updates before the density target falls.")
@@ -24,6 +25,7 @@ class SparsitySettings(Settings):
     alpha: float = Field(default=0.1, ge=0, description="Weight of the distance to the target density.")
     alpha_end: float = Field(default=1.0, ge=0, description="Weight after the ramp.")
     ramp: float = Field(default=0.1, gt=0, le=1, description="Share of the updates over which the weight rises.")
+    most: float = Field(default=1.0, gt=0, le=1, description="Largest target; .95 keeps the graphs able to change.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -39,7 +41,7 @@ class SparsitySettings(Settings):
             0.5
         """
         left = (self.end - progress) / (self.end - self.begin)
-        return round(min(1.0, max(0.0, left)), 12)
+        return round(min(self.most, max(0.0, left)), 12)
 
     def weight(self, progress: float) -> float:
         """Return alpha at a share of the updates."""
@@ -75,6 +77,34 @@ class LossScaleSettings(Settings):
         return float(self.first * (1 / self.first) ** done)
 
 
+class EntropySettings(Settings):
+    """Lets the entropy bonus end, so that near ties are settled by what they are worth.
+
+    The weight is ``entropy_weight`` until the share ``begin`` of the updates, falls linearly to ``last`` at the
+    share ``end`` and stays there.
+    """
+
+    begin: float = Field(default=0.6, ge=0, le=1, description="Share of the updates before the weight falls.")
+    end: float = Field(default=0.8, gt=0, le=1, description="Share of the updates from which the weight is the last.")
+    last: float = Field(default=0.0, ge=0, description="Weight of the entropy bonus at the end.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.begin < self.end:
+            raise ValueError(f"begin must lie before end, got {self.begin} and {self.end}")
+        return self
+
+    def weight(self, first: float, progress: float) -> float:
+        """Return the weight at a share of the updates when it begins at ``first``.
+
+        Example:
+            >>> EntropySettings(begin=0.5, end=1).weight(0.01, 0.75)
+            0.005
+        """
+        done = min(1.0, max(0.0, (progress - self.begin) / (self.end - self.begin)))
+        return first + (self.last - first) * done
+
+
 class GraphSettings(Settings):
     """Who conditions on whose action, and how."""
 
@@ -95,6 +125,9 @@ class GraphSettings(Settings):
     )
     temperature: float = Field(default=1.0, gt=0, description="Temperature of the relaxed graph samples.")
     edge_bias: float = Field(default=0.0, description="Added to the edge logits; 3 begins with nearly all edges.")
+    graph_gain: float = Field(
+        default=1.0, gt=0, description="Speed of the graph networks' outputs in units of the policy's learning rate."
+    )
     subteam_edges: int = Field(default=10, ge=0, description="Largest number of edges of the graph 'subteams'.")
     sparsity: SparsitySettings | None = Field(default=None, description="Schedule of the density of a learned graph.")
 
@@ -117,6 +150,10 @@ class BNMAPPOSettings(GraphSettings, PPOSettings):
     )
     loss_scale: LossScaleSettings | None = Field(
         default=None, description="Curriculum that shrinks losses early in training; none: the game's rewards always."
+    )
+
+    entropy_schedule: EntropySettings | None = Field(
+        default=None, description="Lets the entropy bonus fall late in training; none: it stays."
     )
 
     @model_validator(mode="after")
