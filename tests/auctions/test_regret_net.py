@@ -76,6 +76,19 @@ def test_misreports_of_one_bidder_leave_the_other_reports_alone() -> None:
         torch.testing.assert_close(together[:, i], alone)
 
 
+@pytest.mark.parametrize(("bidders", "items", "layers"), [(1, 2, 2), (2, 2, 1), (3, 1, 3)])
+def test_written_out_ascents_equal_recorded_ones(bidders: int, items: int, layers: int) -> None:
+    game = MenuGame([0.0, 1.0][:items], [1.0, 3.0][:items], bidders=bidders)
+    auction = learner(game, layers=layers, misreport_step=0.01)
+    auction._weights = auction._weights + 0.1 * torch.ones_like(auction._weights)
+    values, start = (auction._sample(np.random.default_rng(k), 40) for k in (1, 2))
+    weights = auction.network.unpack(auction._weights)
+    for steps in (1, 6):
+        found = auction._ascend(weights, values, start, steps)
+        torch.testing.assert_close(found, auction._recorded_ascent(weights, values, start, steps), atol=2e-5, rtol=0)
+        assert float((found - start).abs().max()) > 0.005 * steps
+
+
 @pytest.mark.parametrize("bidders", [1, 2])
 def test_the_learner_keeps_the_contract(bidders: int) -> None:
     check_solver(lambda: learner(MenuGame([0, 0], [1, 1], bidders=bidders)))
