@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -44,7 +43,8 @@ def rows(*, quick: bool = False) -> Iterator[Row]:
         yield Row(case=case, ours=_rate({"ours": _batch(world)}, rounds, budget)["ours"], unit=UNIT, target=target)
     yield _view(rounds, budget)
     yield _gradient(rounds, budget)
-    yield from _learning(rounds, budget)
+    if importlib.util.find_spec("torch") is not None:
+        yield from importlib.import_module("equilibria.benchmarks.training").training_rows(rounds, budget)
 
 
 def _batch(world: VectorWorld) -> Callable[[], object]:
@@ -142,77 +142,3 @@ def _gradient(rounds: int, budget: float) -> Row:
         target=1837.0,
         note="49 starts x 2000 iterations in 180 s are 1837 us per iteration",
     )
-
-
-def _learning(rounds: int, budget: float) -> Iterator[Row]:
-    """Acting, training and the first update on simple spread with 3 agents, two layers of 64, one thread."""
-    if importlib.util.find_spec("torch") is None:
-        return
-    from equilibria.agents.learning.learner import Learner
-    from equilibria.agents.learning.networks import Trunk
-    from equilibria.agents.learning.settings import MAPPOSettings
-    from equilibria.agents.learning.tensors import one_thread
-    from equilibria.sim.seeds import SeedTree
-
-    class Plain(Learner):
-        compiled = False
-
-    start = time.process_time()
-    first = Learner(SimpleSpread(), MAPPOSettings(worlds=128, steps=25), seeds=SeedTree(1))
-    first.step()
-    yield Row(
-        case="first MAPPO update, 128 worlds x 25",
-        ours=time.process_time() - start,
-        unit="s",
-        target=5.0,
-        note="with a warm compile cache; imports excluded",
-    )
-    acting = Learner(SimpleSpread(), MAPPOSettings(worlds=1024, steps=25), seeds=SeedTree(1))
-    acting.step()
-    rollout, buffer = acting._worlds(), acting._storage()
-
-    def act() -> None:
-        with one_thread():
-            rollout.collect(acting.actor, acting.critic, acting._generator, buffer)
-
-    times = medians({"act": act}, rounds=rounds, budget=budget)
-    yield Row(
-        case="acting with values, 1024 worlds",
-        ours=1024 * 25 / times["act"],
-        unit=UNIT,
-        target=250_000.0,
-    )
-    for epochs, parts, target in ((10, 1, None), (4, 4, 30_000.0), (2, 4, None)):
-        settings = MAPPOSettings(worlds=128, steps=25, epochs=epochs, minibatches=parts)
-        ours = Learner(SimpleSpread(), settings, seeds=SeedTree(1))
-        plain = Plain(SimpleSpread(), settings, seeds=SeedTree(1))
-
-        def torch_only(learner: Learner = plain) -> None:
-            fast = Trunk.headed
-            Trunk.headed = _plain_headed  # type: ignore[method-assign]
-            try:
-                learner.step()
-            finally:
-                Trunk.headed = fast  # type: ignore[method-assign]
-
-        times = medians({"ours": ours.step, "peer": torch_only}, rounds=rounds, budget=budget)
-        yield Row(
-            case=f"MAPPO, 128 worlds x 25, {epochs} passes x {parts} minibatches",
-            ours=3200 / times["ours"],
-            peer=3200 / times["peer"],
-            peer_name=f"the same with layers of torch {importlib.metadata.version('torch')}",
-            unit=UNIT,
-            ratio=times["peer"] / times["ours"],
-            note="" if target is None else f"promised: {target:,.0f} world steps/s",
-        )
-
-
-def _plain_headed(self: Any, head: Any, x: Any, hidden: Any = None, begun: Any = None) -> tuple[Any, Any]:
-    """Do what ``Trunk.headed`` does with torch's layers."""
-    import torch
-
-    seen = self._seen(x)
-    for linear, norm in zip(self.linears, self.norms, strict=True):
-        seen = torch.nn.functional.linear(seen, linear.weight[0], linear.bias[0])
-        seen = torch.nn.functional.layer_norm(torch.tanh(seen), seen.shape[-1:], norm.weight[0], norm.bias[0])
-    return torch.nn.functional.linear(seen, head.weight[0], head.bias[0]), None

@@ -11,10 +11,11 @@ import math
 import numpy as np
 
 from equilibria.agents.learning import step_kernels
+from equilibria.agents.learning.batches import Action, Context
 from equilibria.agents.learning.buffer import Buffer
 from equilibria.agents.learning.critics import CentralCritic, OwnCritic
 from equilibria.agents.learning.perceptron_step import PerceptronStep, Rows
-from equilibria.agents.learning.policies import ProductPolicy
+from equilibria.agents.learning.policies import ProductPolicy, sample
 from equilibria.agents.learning.settings import PPOSettings
 from equilibria.agents.learning.torch_import import torch
 from equilibria.agents.learning.value_norm import ValueNorm
@@ -42,12 +43,37 @@ def compiles(module: object) -> bool:
     return plain and one_group and not trunk.recurrent and not averaged and len(own) == len(list(module.parameters()))
 
 
+class CompiledActing:
+    """A ``ProductPolicy`` for one collection, with its present weights."""
+
+    def __init__(self, policy: ProductPolicy, step: PerceptronStep) -> None:
+        self._policy, self._step = policy, step
+        step.adam.gather()
+        step.fold()
+
+    def begin(self, worlds: int, generator: torch.Generator) -> Context:
+        """Return the context before an episode."""
+        return self._policy.begin(worlds, generator)
+
+    def act(
+        self, obs: torch.Tensor, mask: torch.Tensor | None, context: Context, generator: torch.Generator, *,
+        greedy: bool = False,
+    ) -> Action:  # fmt: skip
+        """Sample (or, if greedy, choose the likeliest) actions [B, N]."""
+        logits = self._step.outputs(obs.flatten(0, 1).contiguous().numpy()).unflatten(0, obs.shape[:2])
+        return Action(*sample(logits, mask, generator, greedy=greedy), {})
+
+
 class CompiledPolicyStep:
     """PPO steps of a ``ProductPolicy``."""
 
     def __init__(self, policy: ProductPolicy, settings: PPOSettings) -> None:
-        self._settings = settings
+        self._settings, self._policy = settings, policy
         self.step = PerceptronStep(policy, policy.trunk, policy.head, policy.agents, settings.actor_lr)
+
+    def acting(self) -> CompiledActing:
+        """Return the policy for the next collection."""
+        return CompiledActing(self._policy, self.step)
 
     def begin(self, buffer: Buffer) -> None:
         """Prepare for the steps on these samples."""

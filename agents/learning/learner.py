@@ -271,7 +271,7 @@ class Learner:
     def _update(self) -> None:
         self.before_update()
         rollout, buffer = self._worlds(), self._storage()
-        rollout.collect(self.actor, self.critic, self._generator, buffer)
+        rollout.collect(self.updates.acting(), self.critic, self._generator, buffer)
         buffer.check(self._iteration)
         self.reward_transform(buffer)
         self._credit(buffer)

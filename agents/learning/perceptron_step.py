@@ -118,8 +118,7 @@ class PerceptronStep:
 
     def gradient(self, rows: Rows, index: IntArray, loss: Loss) -> None:
         """Write the gradient on samples ``index`` [M] to ``adam.gradient``."""
-        for layer in self._layers:
-            layer.fold()
+        self.fold()
         total = len(index)
         parts = -(-total // self.samples)
         for part in range(parts):
@@ -128,20 +127,40 @@ class PerceptronStep:
         for layer in self._layers:
             layer.unfold()
 
+    def fold(self) -> None:
+        """Take in the present weights; ``gradient`` does so itself, ``outputs`` does not."""
+        for layer in self._layers:
+            layer.fold()
+
+    def outputs(self, source: AnyArray) -> torch.Tensor:
+        """Return the head's outputs [S, O] for rows [S, D] of whole samples, with the weights of the last ``fold``."""
+        found = torch.empty(len(source), len(self._out))
+        for first in range(0, len(source), self.samples * self._lanes):
+            n = min(self.samples * self._lanes, len(source) - first)
+            views = self._views.get(n // self._lanes) or self._make_views(n // self._lanes)
+            step_kernels.standardise(source, first, n, self._normalises, _EPSILON, views[0])
+            found[first : first + n] = self._forward(n, *views[1:3], views[4]).t()
+        return found
+
+    def _forward(self, n: int, below: Any, into: Any, out: Any) -> torch.Tensor:
+        """Go through all layers; return the head's outputs [O, n]."""
+        last = len(self._layers) - 1
+        for i in range(last):
+            whole, x, mean, scale = into[i]
+            torch.mm(self._layers[i].folded, below[i], out=x)
+            step_kernels.forward(self._tanh, _EPSILON, n, whole, mean, scale)
+        found: torch.Tensor = out[0]
+        torch.mm(self._layers[last].folded, below[last], out=found)
+        return found
+
     def _block(self, rows: Rows, index: IntArray, first: int, count: int, loss: Loss) -> None:
-        """Add the gradients of some samples to those of the samples before them."""
+        """Write the gradients of the first samples, add those of later samples to those of the samples before them."""
         n = count * self._lanes
         seen, below, into, up, out = self._views.get(count) or self._make_views(count)
         step_kernels.gather(rows.source, rows.center, index, first, count, rows.everyone, rows.columns, seen)
-        last = len(self._layers) - 1
-        for i in range(last):
-            whole, _, mean, scale = into[i]
-            torch.mm(self._layers[i].folded, below[i], out=into[i][1])
-            step_kernels.forward(self._tanh, _EPSILON, n, whole, mean, scale)
-        torch.mm(self._layers[last].folded, below[last], out=out[0])
+        g = self._forward(n, below, into, out)
         loss(out[1], first, count)
-        g = out[0]
-        for i in range(last, -1, -1):
+        for i in range(len(self._layers) - 1, -1, -1):
             layer = self._layers[i]
             if first:
                 layer.found.addmm_(g, below[i].t())

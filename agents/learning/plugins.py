@@ -64,7 +64,7 @@ mean_return = _FAMILY.metric(
     "metrics:MeanReturn",
     "game payoff",
     "higher",
-    forms=("vector", "family", "team"),
+    forms=("vector", "family", "team", "models"),
 )
 evaluation_return = _FAMILY.metric(
     "evaluation_return",
@@ -81,5 +81,5 @@ learning_numbers = _FAMILY.metric(
     "by number",
     "none",
     settings=LearningNumbersSettings,
-    forms=("vector", "family", "team"),
+    forms=("vector", "family", "team", "models"),
 )

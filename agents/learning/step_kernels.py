@@ -138,6 +138,27 @@ def gather(source, center, index, first, count, everyone, columns, out):  # type
 
 
 @kernel(division="numpy")
+def standardise(source, first, rows, normalise, epsilon, out):  # type: ignore[no-untyped-def]
+    """Write rows of source [S, D] from ``first`` on to out [>= rows, >= D], each normalised if asked."""
+    width = source.shape[1]
+    share = 1.0 / width
+    for r in range(rows):
+        row, into = source[first + r], out[r]
+        mean, scale = 0.0, 1.0
+        if normalise:
+            for j in range(width):
+                mean += row[j]
+            mean *= share
+            spread = 0.0
+            for j in range(width):
+                spread += (row[j] - mean) ** 2
+            scale = 1.0 / math.sqrt(spread * share + epsilon)
+        centre, factor = np.float32(mean), np.float32(scale)
+        for j in range(width):
+            into[j] = (row[j] - centre) * factor
+
+
+@kernel(division="numpy")
 def forward(tanh, epsilon, rows, x, mean, scale):  # type: ignore[no-untyped-def]
     """Replace x [H + 1, >= rows] by (y - mean) scale, y = activation(x), except for its last row.
 
@@ -226,6 +247,7 @@ def policy_gradient(  # type: ignore[no-untyped-def]
     choices = logits.shape[0]
     agents = actions.shape[1]
     masked, everyone = mask.shape[0] > 0, active.shape[0] == 0
+    gap, chance = np.empty(choices), np.empty(choices)
     r = -1
     for place in range(first, first + count):
         s = index[place]
@@ -240,18 +262,19 @@ def policy_gradient(  # type: ignore[no-untyped-def]
                 if (not masked or mask[s, i, a]) and not logits[a, r] <= top:
                     top = logits[a, r]
             total = 0.0
-            mean_logit = 0.0
+            mean_gap = 0.0
             for a in range(choices):
-                if not masked or mask[s, i, a]:
-                    weight = math.exp(logits[a, r] - top)
-                    total += weight
-                    if weight > 0.0:
-                        mean_logit += weight * (logits[a, r] - top)
+                gap[a] = logits[a, r] - top
+                weight = math.exp(gap[a]) if not masked or mask[s, i, a] else 0.0
+                total += weight
+                if weight > 0.0:
+                    mean_gap += weight * gap[a]
+                chance[a] = weight
             norm = math.log(total)
-            mean_logit /= total
-            entropy = norm - mean_logit
+            mean_gap /= total
+            entropy = norm - mean_gap
             chosen = actions[s, i]
-            log_ratio = logits[chosen, r] - top - norm - old_log_prob[s, i]
+            log_ratio = gap[chosen] - norm - old_log_prob[s, i]
             ratio = math.exp(log_ratio)
             gain = advantage[s, i]
             near = min(max(ratio, 1.0 - clip), 1.0 + clip)
@@ -263,12 +286,10 @@ def policy_gradient(  # type: ignore[no-untyped-def]
                 sums[3] += 1.0
             sums[4] = max(sums[4], abs(log_ratio))
             for a in range(choices):
-                slope = 0.0
-                if not masked or mask[s, i, a]:
-                    p = math.exp(logits[a, r] - top) / total
-                    slope = -pull * p
-                    if p > 0.0:
-                        slope += entropy_weight * share * p * (logits[a, r] - top - mean_logit)
+                p = chance[a] / total
+                slope = -pull * p
+                if p > 0.0:
+                    slope += entropy_weight * share * p * (gap[a] - mean_gap)
                 logits[a, r] = slope
             logits[chosen, r] += pull
 

@@ -115,6 +115,10 @@ class Updates:
                 found.append(float(adam.param_groups[0]["lr"]))
         return found[0], found[1]
 
+    def acting(self) -> Any:
+        """Return the policy for the next collection: the actor, or the same compiled."""
+        return self.actor if self.policy_step is None else self.policy_step.acting()
+
     def improve(self, buffer: Buffer, *, unit: int, step_size: float = 1.0) -> dict[str, float]:
         """Do the passes over a collection with advantages and targets; return the numbers of the update.
 

@@ -83,7 +83,7 @@ def pair(game: Any, roles: Any = "all", opponents: Any = None, **changes: Any) -
 
 CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "spread": (SimpleSpread(), {}),
-    "one minibatch of several blocks": (SimpleSpread(), {"minibatches": 1, "worlds": 40, "hidden": 1024, "layers": 1}),
+    "one minibatch of several blocks": (SimpleSpread(), {"minibatches": 1, "worlds": 4, "hidden": 1024, "layers": 1}),
     "own critic, relu": (SimpleSpread(), {"critic": "own", "activation": "relu", "layers": 3}),
     "team value": (SimpleSpread(), {"values": "team", "value_clip": None, "huber": 0.1}),
     "no numbers": (SimpleSpread(), {"agent_ids": False, "value_norm": "per_agent", "max_grad_norm": 0.05}),
@@ -120,6 +120,21 @@ def test_agents_that_do_not_lie_side_by_side_are_gathered() -> None:
         learner.step(2)
     for own, other in zip(*(map(_weights, learners)), strict=True):
         assert torch.allclose(own, other, atol=3e-5)
+
+
+def test_a_compiled_policy_acts_as_the_policy_does() -> None:
+    for case in ("spread", "own critic, relu", "no numbers", "two entries, one agent"):
+        game, changes = CASES[case]
+        learner = pair(game, **{**changes, "hidden": 200})[0]
+        learner.step(1)
+        role = next(iter(game.roles.values()))
+        obs = torch.randn(301, role.count, *role.observation, generator=torch.Generator().manual_seed(1))
+        mine, theirs = (
+            policy.act(obs, None, {}, torch.Generator().manual_seed(2))
+            for policy in (learner.updates.acting(), learner.actor)
+        )
+        assert torch.equal(mine.actions, theirs.actions)
+        assert torch.allclose(mine.log_prob, theirs.log_prob, atol=2e-6)
 
 
 def test_learners_that_need_autograd_keep_it() -> None:
