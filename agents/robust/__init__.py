@@ -5,6 +5,8 @@ from __future__ import annotations
 from equilibria.sim.lazy import exports
 
 _PUBLIC: dict[str, str] = {
+    "DeepIWOCS": "deep",
+    "DeepIWOCSSettings": "deep_settings",
     "Designer": "designer",
     "Exp3IX": "bandit",
     "Exp3IXSolver": "bandit",

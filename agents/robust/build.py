@@ -5,15 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from equilibria.agents.robust.bandit import Exp3IXSolver
+from equilibria.agents.robust.deep_settings import DeepIWOCSSettings
 from equilibria.agents.robust.designer import Designer
 from equilibria.agents.robust.iwocs import IWOCS
 from equilibria.agents.robust.settings import DesignerSettings, Exp3IXSettings, IWOCSSettings
+from equilibria.games.robust.models import ModelSet
 from equilibria.sim.seeds import SeedTree
 
 
 def iwocs(settings: IWOCSSettings, *, game: Any, roles: Any, seeds: SeedTree, budget: int) -> IWOCS:
     """Build IWOCS."""
     return IWOCS(game, tolerance=settings.tolerance)
+
+
+def iwocs_deep(settings: DeepIWOCSSettings, *, game: Any, roles: Any, seeds: SeedTree, budget: int) -> Any:
+    """Build deep IWOCS; its learners use the game's discount factor."""
+    from equilibria.agents.robust.deep import DeepIWOCS
+
+    if isinstance(game, ModelSet):
+        settings = settings.model_copy(update={"discount": game.discount})
+    return DeepIWOCS(game, settings, seeds=seeds, budget=budget)
 
 
 def exp3_ix(settings: Exp3IXSettings, *, game: Any, roles: Any, seeds: SeedTree, budget: int) -> Exp3IXSolver:

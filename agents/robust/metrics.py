@@ -24,6 +24,19 @@ class RobustValue:
         return {"worst": solver.worst_value, "promised": solver.promised, "nominal": nominal}
 
 
+class WorstCase:
+    """Worst-case, promised and nominal value of deep IWOCS's candidate; nothing before the first model is solved."""
+
+    name: ClassVar[str] = "worst_case"
+    unit: ClassVar[str] = "discounted payoff"
+    direction: ClassVar[Direction] = "higher"
+
+    def compute(self, view: Any) -> Mapping[str, float]:
+        """Return values by name."""
+        latest = view.solver.latest
+        return {name: latest[name] for name in ("worst", "promised", "nominal", "models") if name in latest}
+
+
 class AverageRegret:
     """Average regret to the best fixed policy."""
 
@@ -53,6 +66,11 @@ class DesignMetric:
 def robust_value(settings: NoSettings) -> RobustValue:
     """Build the metric."""
     return RobustValue()
+
+
+def worst_case(settings: NoSettings) -> WorstCase:
+    """Build the metric."""
+    return WorstCase()
 
 
 def average_regret(settings: NoSettings) -> AverageRegret:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from equilibria.agents.robust.deep_settings import DeepIWOCSSettings
 from equilibria.agents.robust.settings import DesignerSettings, Exp3IXSettings, IWOCSSettings
 from equilibria.sim.plugin import Family
 
@@ -12,6 +13,17 @@ iwocs = _FAMILY.agent(
     "A robust policy from a growing list of worst-case models",
     "build:iwocs",
     IWOCSSettings,
+    reference="Zouitine, Geist, Rachelson (2024), arXiv 2410.06212",
+)
+iwocs_deep = _FAMILY.agent(
+    "iwocs_deep",
+    "IWOCS with PPO as the solver, for sets of worlds",
+    "build:iwocs_deep",
+    DeepIWOCSSettings,
+    engines=("training",),
+    forms=("models",),
+    requires="learn",
+    modules=("torch",),
     reference="Zouitine, Geist, Rachelson (2024), arXiv 2410.06212",
 )
 exp3_ix = _FAMILY.agent(
@@ -37,6 +49,15 @@ robust_value = _FAMILY.metric(
     "metrics:robust_value",
     "game payoff",
     "higher",
+)
+worst_case = _FAMILY.metric(
+    "worst_case",
+    "Worst-case, promised and nominal value of the candidate, and the number of models solved",
+    "metrics:worst_case",
+    "discounted payoff",
+    "higher",
+    engines=("training",),
+    forms=("models",),
 )
 average_regret = _FAMILY.metric(
     "average_regret",

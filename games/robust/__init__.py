@@ -8,9 +8,12 @@ _PUBLIC: dict[str, str] = {
     "Design": "design",
     "DesignProblem": "design",
     "LafferCurve": "design",
+    "ModelSet": "models",
     "PolicyPayoffs": "payoffs",
     "PostedPrice": "design",
     "RobustMDP": "robust",
+    "inventory": "store",
+    "models_of": "models",
     "random_rectangular_mdp": "robust",
     "windy_walk": "robust",
 }

@@ -5,14 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from equilibria.games.robust import design, robust
+from equilibria.games.robust.models import ModelSet, models_of
 from equilibria.games.robust.payoffs import PolicyPayoffs
 from equilibria.games.robust.settings import (
+    InventoryModelsSettings,
+    InventorySettings,
     LafferSettings,
     PolicyPayoffsSettings,
     PostedPriceSettings,
     RandomRectangularSettings,
+    WindyWalkModelsSettings,
     WindyWalkSettings,
 )
+from equilibria.games.robust.store import demand_grid, inventory
 from equilibria.sim.errors import InvalidValue
 from equilibria.sim.seeds import SeedTree
 
@@ -20,6 +25,30 @@ from equilibria.sim.seeds import SeedTree
 def windy_walk(settings: WindyWalkSettings, *, seeds: SeedTree) -> robust.RobustMDP:
     """Build the windy walk."""
     return robust.windy_walk(strengths=settings.strengths, strongest=settings.strongest, discount=settings.discount)
+
+
+def windy_walk_models(settings: WindyWalkModelsSettings, *, seeds: SeedTree) -> ModelSet:
+    """Build the windy walk as worlds."""
+    return models_of(windy_walk(settings, seeds=seeds), horizon=settings.horizon, name="windy_walk_models")
+
+
+def store(settings: InventorySettings, *, seeds: SeedTree) -> robust.RobustMDP:
+    """Build the store."""
+    return inventory(
+        means=demand_grid(settings.lowest, settings.highest, settings.models),
+        stock=settings.stock,
+        backlog=settings.backlog,
+        orders=settings.orders,
+        order_cost=settings.order_cost,
+        holding_cost=settings.holding_cost,
+        waiting_cost=settings.waiting_cost,
+        discount=settings.discount,
+    )
+
+
+def store_models(settings: InventoryModelsSettings, *, seeds: SeedTree) -> ModelSet:
+    """Build the store as worlds."""
+    return models_of(store(settings, seeds=seeds), horizon=settings.horizon, name="inventory_models")
 
 
 def random_robust_mdp(settings: RandomRectangularSettings, *, seeds: SeedTree) -> robust.RobustMDP:

@@ -18,6 +18,31 @@ windy_walk = _FAMILY.game(
     s.WindyWalkSettings,
     reference=_IWOCS,
 )
+inventory = _FAMILY.game(
+    "inventory",
+    "A store with backlog that does not know mean demand",
+    "build:store",
+    s.InventorySettings,
+    reference=_IWOCS,
+)
+windy_walk_models = _FAMILY.game(
+    "windy_walk_models",
+    "The windy walk as worlds for learners, one per wind",
+    "build:windy_walk_models",
+    s.WindyWalkModelsSettings,
+    engines=("training",),
+    forms=("models",),
+    reference=_IWOCS,
+)
+inventory_models = _FAMILY.game(
+    "inventory_models",
+    "A store with backlog as worlds for learners, one per mean demand",
+    "build:store_models",
+    s.InventoryModelsSettings,
+    engines=("training",),
+    forms=("models",),
+    reference=_IWOCS,
+)
 random_robust_mdp = _FAMILY.game(
     "random_robust_mdp",
     "A random decision process whose kernels nature chooses per state and action",
