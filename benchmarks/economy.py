@@ -22,7 +22,7 @@ from equilibria.games.auctions.simulators.gym import AuctionGym, Catalogue
 from equilibria.games.auctions.simulators.gym_settings import AuctionGymSettings
 from equilibria.games.auctions.simulators.net import AuctionNet
 from equilibria.games.auctions.simulators.net_settings import AuctionNetSettings
-from equilibria.games.decisions import cascading, restless, restless_kernels
+from equilibria.games.decisions import cascading, restless, restless_instances, restless_kernels
 from equilibria.games.decisions.cascading_kernels import best_list
 from equilibria.games.decisions.settings import CascadingSettings, RestlessSettings
 from equilibria.sim.seeds import SeedTree
@@ -130,11 +130,11 @@ def _learning(rounds: int, budget: float) -> Row:
 
 
 def _programme(rounds: int, budget: float) -> Row:
-    game = restless.build(RestlessSettings(arms=4), seeds=SeedTree(1))
+    game = restless_instances.build(RestlessSettings(arms=4), seeds=SeedTree(1))
     times = medians({"ours": game.solve}, rounds=rounds, budget=budget)["ours"]
     found: list[float] = []
     theirs = seconds(lambda: found.append(plain_programme(game, 2)))
-    short = restless.build(RestlessSettings(arms=4, horizon=2), seeds=SeedTree(1))
+    short = restless_instances.build(RestlessSettings(arms=4, horizon=2), seeds=SeedTree(1))
     error = abs(float(short.first_states() @ short.solve()[0][0]) - found[0])
     theirs *= game.horizon / 2
     return Row(

@@ -1,9 +1,10 @@
 """Rules for coupled restless bandits, from nobody to the exact programme; an iteration evaluates some episodes.
 
-* **null**, **random** (arms in random order while they fit), **sampling** (best one-step reward of 100 random sets),
-  **iterative** (arms by falling one-step gain while they fit);
+* **null**, **random** (controls in random order while they fit), **sampling** (best one-step reward of 100 random
+  sets), **iterative** (the control with the largest one-step gain, one after the other, while they fit);
 * **myopic**: the feasible set with the largest expected reward of the next step;
 * **whittle**, **lagrangian**: the feasible set with the largest sum of indices (see ``games.decisions.restless``);
+  Whittle's index needs arms that are pulled alone;
 * **optimal**: backward induction over joint states, at most 6 arms.
 
 With at most 6 arms every rule without randomness is also valued exactly, and the certificate is its distance from
@@ -14,7 +15,7 @@ Source: Xu et al. (2025), arXiv 2503.01919, baselines; Brown and Smith (2020) fo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -141,31 +142,33 @@ def judge(game: RestlessGame, table: IntArray | None, totals: FloatArray) -> Cer
 
 def play(game: RestlessGame, decide: Decide, rng: np.random.Generator) -> float:
     """Play one episode; returns the sum of expected one-step rewards."""
-    pay, arms = game.step_reward(), np.arange(game.arms)
     state = (rng.random(game.arms) < 0.2).astype(np.int64)
     total = 0.0
     for t in range(game.horizon):
-        pulled = np.asarray(decide(t, state, rng), np.int64)
-        total += float(pay[pulled, arms, state].sum())
-        up = rng.random(game.arms) < game.up[pulled, arms]
-        state = np.clip(np.where(up, state + 1, state - 1), 0, STATES - 1)
+        chosen = np.asarray(decide(t, state, rng), np.bool_)
+        total += game.expected(state, chosen)
+        state = after(game, state, chosen, rng)
     return total
+
+
+def after(game: RestlessGame, state: IntArray, chosen: AnyArray, rng: np.random.Generator) -> IntArray:
+    """Draw the next states [J]."""
+    up = rng.random(game.arms) < game.up[game.modes(chosen), np.arange(game.arms)]
+    return np.asarray(np.clip(np.where(up, state + 1, state - 1), 0, STATES - 1), np.int64)
 
 
 def rule_of(game: RestlessGame, rule: str) -> Decide:
     """Return the decision function of a rule."""
-    pay = game.step_reward()
-    arms = np.arange(game.arms)
-    gain = np.broadcast_to(pay[1] - pay[0], (game.horizon, game.arms, STATES))
+    pay, arms = game.step_reward(), np.arange(game.arms)
     if rule == "null":
-        return lambda t, s, rng: np.zeros(game.arms, np.bool_)
+        return lambda t, s, rng: np.zeros(game.controls, np.bool_)
     if rule == "random":
-        return lambda t, s, rng: in_order(game, rng.permutation(game.arms))
+        return lambda t, s, rng: in_order(game, rng.permutation(game.controls))
     if rule == "sampling":
 
         def sample(t: int, s: IntArray, rng: np.random.Generator) -> BoolArray:
-            drawn = [in_order(game, rng.permutation(game.arms)) for _ in range(SAMPLES)]
-            return max(drawn, key=lambda a: float(gain[t, arms, s][a].sum()))
+            drawn = [in_order(game, rng.permutation(game.controls)) for _ in range(SAMPLES)]
+            return max(drawn, key=lambda a: game.expected(s, a))
 
         return sample
     if rule == "iterative":
@@ -173,18 +176,17 @@ def rule_of(game: RestlessGame, rule: str) -> Decide:
 
         def greedy(t: int, s: IntArray, rng: np.random.Generator) -> BoolArray:
             if s.tobytes() not in known:
-                now = gain[t, arms, s]
-                order = np.argsort(-now, kind="stable")
-                known[s.tobytes()] = in_order(game, order[now[order] > 0.0])
+                known[s.tobytes()] = one_by_one(game, lambda sets: [game.expected(s, a) for a in sets])
             return known[s.tobytes()]
 
         return greedy
     if rule == "optimal":
         chosen, digits = game.solve()[1], STATES ** np.arange(game.arms - 1, -1, -1)
-        return lambda t, s, rng: chosen[t, int(s @ digits)] >> arms & 1
-    score: FloatArray = np.asarray(gain)
+        return lambda t, s, rng: chosen[t, int(s @ digits)] >> np.arange(game.controls) & 1
+    score: FloatArray = np.broadcast_to(pay, (game.horizon, *pay.shape))
     if rule == "whittle":
-        score = game.whittle()
+        index = game.whittle()
+        score = np.stack([np.zeros_like(index), index], axis=1)
     elif rule == "lagrangian":
         score = game.charged_values(game.relaxed()[1])[1]
     memo: dict[tuple[int, bytes], BoolArray] = {}
@@ -192,20 +194,48 @@ def rule_of(game: RestlessGame, rule: str) -> Decide:
     def indexed(t: int, s: IntArray, rng: np.random.Generator) -> BoolArray:
         key = (0 if rule == "myopic" else t, s.tobytes())  # one-step gains do not depend on the step
         if key not in memo:
-            memo[key] = game.best_set(np.ascontiguousarray(score[t, arms, s]))
+            memo[key] = game.best_set(np.ascontiguousarray(score[t][:, arms, s]))
         return memo[key]
 
     return indexed
 
 
 def in_order(game: RestlessGame, order: AnyArray) -> BoolArray:
-    """Pull arms in an order as long as the set stays feasible."""
-    pulled = np.zeros(game.arms, np.bool_)
+    """Use controls in an order as long as the set stays feasible."""
+    chosen = np.zeros(game.controls, np.bool_)
     for j in order:
-        pulled[j] = True
-        if not game.feasible(pulled):
-            pulled[j] = False
-    return pulled
+        chosen[j] = True
+        if not game.feasible(chosen):
+            chosen[j] = False
+    return chosen
+
+
+def one_by_one(game: RestlessGame, worth: Callable[[BoolArray], Sequence[float] | FloatArray]) -> BoolArray:
+    """Add the feasible control that raises the worth most, until none does.
+
+    Args:
+        game: The instance.
+        worth: Function of sets bool [M, C] that returns their worth [M].
+    """
+    chosen = np.zeros(game.controls, np.bool_)
+    best = float(worth(chosen[None])[0])
+    left = np.ones(game.controls, np.bool_)
+    while left.any():
+        ahead = np.flatnonzero(left)
+        sets = np.repeat(chosen[None], ahead.size, axis=0)
+        sets[np.arange(ahead.size), ahead] = True
+        values = np.asarray(worth(sets), np.float64)
+        for k in np.argsort(-values, kind="stable"):
+            if values[k] <= best:
+                return chosen
+            if game.feasible(sets[k]):
+                break
+            left[ahead[k]] = False  # subsets of feasible sets are feasible, so it never fits again
+        else:
+            return chosen
+        chosen, best = sets[k], float(values[k])
+        left[ahead[k]] = False
+    return chosen
 
 
 def build(

@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array, hstack
 
-from equilibria.agents.decisions.restless import judge
+from equilibria.agents.decisions.restless import after, judge, one_by_one
 from equilibria.agents.decisions.settings import SequoiaSettings
 from equilibria.agents.learning.torch_import import torch
 from equilibria.games.decisions.restless import EXACT_ARMS, STATES, RestlessGame
@@ -41,32 +42,28 @@ class Sequoia:
     """The learner.
 
     Args:
-        game: Instance with at most 8 arms and capacities (or schedules, for ``decide: enumerate``).
+        game: Instance with at most 8 arms and sets of controls that can be listed.
         settings: Parameters.
         seeds: Source of the network, of episodes and of exploration.
 
     Raises:
-        Unsupported: If there are more than 8 arms, or the integer program is asked for schedules.
+        Unsupported: If there are more than 8 arms.
     """
 
     def __init__(self, game: RestlessGame, settings: SequoiaSettings, *, seeds: SeedTree) -> None:
         if game.arms > MOST_ARMS:
             raise Unsupported(f"sequoia takes at most {MOST_ARMS} arms, got {game.arms}")
-        if settings.decide == "milp" and not game.by_capacity:
-            raise Unsupported("the integer program packs capacities; use decide: enumerate for schedules")
         self.game, self.settings = game, settings
         self._seeds = seeds
         self._members = game.members()
         self._pay = game.step_reward()
         self._unit = float(self._pay.max(axis=(0, 2)).sum())
         start = torch.Generator().manual_seed(seeds.child("network").integer())
-        sizes = (2 * game.arms, *settings.hidden, 1)
+        sizes = (game.controls + game.arms, *settings.hidden, 1)
         self._nets = [_network(sizes, start), _network(sizes, start)]
         self._optimiser = torch.optim.AdamW(self._nets[0].parameters(), settings.rate, eps=1.5e-4, amsgrad=True)
-        width = 2 * game.arms + 2
-        self._memory = np.zeros(
-            (settings.buffer, width), np.float32
-        )  # state, set, next state is below, reward, priority
+        width = game.arms + game.controls + 2  # state, set, reward, priority
+        self._memory = np.zeros((settings.buffer, width), np.float32)
         self._next = np.zeros((settings.buffer, game.arms), np.float32)
         self._totals, self._counts = np.zeros(3), np.zeros(3, np.int64)  # episodes; steps, stored, position
         self._iteration = 0
@@ -87,7 +84,7 @@ class Sequoia:
             total = 0.0
             for _ in range(self.game.horizon):
                 pulled = self._explore(state, rng)
-                total += self._reward(state, pulled)
+                total += self.game.expected(state, pulled)
                 state = self._store(state, pulled, rng)
                 self._learn(rng)
             self._totals += 1.0, total, total * total
@@ -103,6 +100,8 @@ class Sequoia:
         """Return the feasible set bool [J] with the least predicted cost."""
         if self.settings.decide == "milp":
             return self._by_program(state)
+        if self.settings.decide == "iterative":
+            return one_by_one(self.game, lambda sets: -self._set_costs(state, sets))
         return np.asarray(self._members[int(self._costs(state[None], self._nets[0])[0].argmin())])
 
     def metrics(self) -> dict[str, float]:
@@ -111,7 +110,10 @@ class Sequoia:
 
     def table(self) -> IntArray:
         """Return the greedy sets [H, 4^J] (at most 6 arms); the network does not see the step."""
-        states, bits = self.game.joint_states(), 1 << np.arange(self.game.arms)
+        states, bits = self.game.joint_states(), 1 << np.arange(self.game.controls)
+        if self.settings.decide == "iterative":
+            chosen = np.array([self.best(s) for s in states], np.int64) @ bits
+            return np.broadcast_to(chosen, (self.game.horizon, chosen.size)).copy()
         costs = self._costs(states, self._nets[0])
         chosen = (self._members.astype(np.int64) @ bits)[costs.argmin(axis=1)]
         return np.broadcast_to(chosen, (self.game.horizon, chosen.size)).copy()
@@ -155,40 +157,39 @@ class Sequoia:
 
     def _costs(self, states: AnyArray, net: Any) -> FloatArray:
         """Return predicted costs [R, F] of all feasible sets."""
-        shape = (len(states), len(self._members), self.game.arms)
+        g, shape = self.game, (len(states), len(self._members))
         with torch.no_grad():
-            x = self._features(np.broadcast_to(states[:, None], shape), np.broadcast_to(self._members, shape))
+            x = self._features(
+                np.broadcast_to(states[:, None], (*shape, g.arms)), np.broadcast_to(self._members, (*shape, g.controls))
+            )
             return np.asarray(net(x).squeeze(-1).numpy(), np.float64)
+
+    def _set_costs(self, state: IntArray, sets: BoolArray) -> FloatArray:
+        """Return predicted costs [M] of sets bool [M, C]."""
+        with torch.no_grad():
+            x = self._features(np.broadcast_to(state, (len(sets), state.size)), sets)
+            return np.asarray(self._nets[0](x).squeeze(-1).numpy(), np.float64)
 
     def _by_program(self, state: IntArray) -> BoolArray:
         """Minimise the network over feasible sets by an integer program."""
         layers = [m for m in self._nets[0] if isinstance(m, torch.nn.Linear)]
         weights = [(m.weight.detach().double().numpy(), m.bias.detach().double().numpy()) for m in layers]
-        arms, workers = self.game.arms, self.game.capacity.size
+        program, controls = self.game.coupling.program(), self.game.controls
         fixed = state / (STATES - 1)
         w0, b0 = weights[0]
-        weights[0] = (w0[:, :arms], b0 + w0[:, arms:] @ fixed)
+        weights[0] = (w0[:, :controls], b0 + w0[:, controls:] @ fixed)
         sizes = [len(b) for _, b in weights[:-1]]
-        # variables: pulls, places (arm, worker), then per hidden layer h+, h-, y
-        places = arms
-        starts = [arms + arms * workers]
+        # variables: controls, the coupling's own, then per hidden layer h+, h-, y
+        starts = [controls + program.upper.size]
         for size in sizes:
             starts.append(starts[-1] + 3 * size)
         count = starts[-1]
         rows: list[tuple[FloatArray, float, float]] = []
-        low_x, high_x = np.zeros(arms), np.ones(arms)
+        low_x, high_x = np.zeros(controls), np.ones(controls)
         upper, integral = np.ones(count), np.zeros(count)
         integral[: starts[0]] = 1
-        for j in range(arms):
-            row = np.zeros(count)
-            row[j] = 1.0
-            row[places + j * workers : places + (j + 1) * workers] = -1.0
-            rows.append((row, -np.inf, 0.0))
-        for i in range(workers):
-            row = np.zeros(count)
-            row[places + i : places + arms * workers : workers] = self.game.cost
-            rows.append((row, -np.inf, float(self.game.capacity[i])))
-        inputs = np.arange(arms)
+        upper[controls : starts[0]] = program.upper
+        inputs = np.arange(controls)
         for layer, size in enumerate(sizes):
             w, b = weights[layer]
             top = np.maximum(w, 0) @ high_x + np.minimum(w, 0) @ low_x + b
@@ -212,18 +213,17 @@ class Sequoia:
         objective = np.zeros(count)
         objective[inputs] = weights[-1][0][0]
         matrix = np.array([r for r, _, _ in rows])
+        own = hstack([program.matrix, csr_array((program.matrix.shape[0], count - starts[0]))]).tocsr()
         found = milp(
             objective, integrality=integral, bounds=Bounds(0.0, upper),
-            constraints=LinearConstraint(matrix, [a for _, a, _ in rows], [b for _, _, b in rows]),
+            constraints=[LinearConstraint(matrix, [a for _, a, _ in rows], [b for _, _, b in rows]),
+                         LinearConstraint(own, program.low, program.high)],
         )  # fmt: skip
         if found.x is None:
             raise NumericalError("cost program", float("nan"), where=str(found.message))
-        return np.asarray(found.x[:arms] > 0.5)
+        return np.asarray(found.x[:controls] > 0.5)
 
     # --- training --------------------------------------------------------------------------------------
-
-    def _reward(self, state: IntArray, pulled: AnyArray) -> float:
-        return float(self._pay[np.asarray(pulled, np.int64), np.arange(self.game.arms), state].sum())
 
     def _pretrain(self) -> None:
         rng = self._seeds.child("pretrain").generator()
@@ -235,7 +235,7 @@ class Sequoia:
             np.int64
         )
         sets = self._members[rng.integers(0, len(self._members), len(states))]
-        cost = -self._pay[sets.astype(np.int64), np.arange(g.arms), states].sum(axis=1) / self._unit
+        cost = -self._pay[g.modes(sets), np.arange(g.arms), states].sum(axis=1) / self._unit
         x, y = self._features(states, sets), torch.from_numpy(cost.astype(np.float32))
         adam = torch.optim.AdamW(self._nets[0].parameters(), 1e-2)
         for _ in range(self.settings.pretrain):
@@ -261,15 +261,14 @@ class Sequoia:
 
     def _store(self, state: IntArray, pulled: BoolArray, rng: np.random.Generator) -> IntArray:
         arms, at = self.game.arms, int(self._counts[2])
-        up = rng.random(arms) < self.game.up[np.asarray(pulled, np.int64), np.arange(arms)]
-        after = np.clip(np.where(up, state + 1, state - 1), 0, STATES - 1)
+        new = after(self.game, state, pulled, rng)
         row = self._memory[at]
-        row[:arms], row[arms : 2 * arms], row[-2] = state, pulled, self._reward(state, pulled) / self._unit
+        row[:arms], row[arms:-2], row[-2] = state, pulled, self.game.expected(state, pulled) / self._unit
         row[-1] = max(1e-3, float(self._memory[:, -1].max())) if self._counts[1] else 1.0
-        self._next[at] = after
+        self._next[at] = new
         self._counts[1] = min(self.settings.buffer, int(self._counts[1]) + 1)
         self._counts[2] = (at + 1) % self.settings.buffer
-        return after
+        return new
 
     def _learn(self, rng: np.random.Generator) -> None:
         s, arms, stored = self.settings, self.game.arms, int(self._counts[1])
@@ -280,7 +279,7 @@ class Sequoia:
         rows = self._memory[at]
         ahead = self._costs(self._next[at], self._nets[1]).min(axis=1)
         goal = torch.from_numpy((-rows[:, -2] + s.discount * ahead).astype(np.float32))
-        predicted = self._nets[0](self._features(rows[:, :arms], rows[:, arms : 2 * arms])).squeeze(-1)
+        predicted = self._nets[0](self._features(rows[:, :arms], rows[:, arms:-2])).squeeze(-1)
         loss = torch.nn.functional.huber_loss(predicted, goal, reduction="none")
         total = (loss * torch.from_numpy((weight / weight.max()).astype(np.float32))).mean()
         if not bool(torch.isfinite(total)):

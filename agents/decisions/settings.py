@@ -37,8 +37,10 @@ class SequoiaSettings(Settings):
     """Parameters of SEQUOIA: a cost network inside the choice of feasible actions."""
 
     hidden: tuple[int, int] = Field(default=(8, 8), description="Units of the two hidden layers")
-    decide: Literal["enumerate", "milp"] = Field(
-        default="enumerate", description="Minimise the network over all feasible sets, or by an integer program"
+    decide: Literal["enumerate", "milp", "iterative"] = Field(
+        default="enumerate",
+        description="Minimise the network over all feasible sets; milp: by an integer program; iterative: add the "
+        "control that lowers the cost most, one after the other (the baseline iterative DQN)",
     )
     discount: float = Field(default=0.99, ge=0.0, le=1.0, description="Discount")
     rate: float = Field(default=2.5e-4, gt=0.0, le=1.0, description="Step size of AdamW")

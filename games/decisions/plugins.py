@@ -18,8 +18,8 @@ cascading = _FAMILY.game(
 )
 corestless = _FAMILY.game(
     "corestless",
-    "Restless bandits coupled by packing or scheduling constraints",
-    "restless:build",
+    "Restless bandits coupled by packing, schedules, walks or shared interventions",
+    "restless_instances:build",
     RestlessSettings,
     forms=RESTLESS,
     reference="Xu, Wilder, Khalil, Tambe (2025), ICLR, arXiv 2503.01919",

@@ -1,13 +1,14 @@
-"""Coupled restless bandits: arms that fall unless they are pulled, and sets of arms that may be pulled together.
+"""Coupled restless bandits: arms that fall unless they are pulled, and sets of controls that may be used together.
 
-Arm j has states 0..3.  It moves up with probability p1_j ~ U[0.7, 0.9] if pulled and p0_j ~ U[0, 0.2] if not,
-else down, within 0..3, and pays R_j[next state].  The first B arms are good, R = (0.2, 0.15, 0.1, top) with
-top in {4, 5, 6}; the others R = (0.1, 0.15, 0.2, top) with top in {1, 2, 3}: on the way up the good ones look
-worse, so looking one step ahead goes wrong.  First states are 1 with probability 0.2, else 0.
+Arm j has states 0..3.  It moves up with a probability that depends on the controls used on it, else down, within 0..3,
+and pays R_j[next state].  Good arms pay R = (0.2, 0.15, 0.1, top) with top in {4, 5, 6}, the others
+R = (0.1, 0.15, 0.2, top) with top in {1, 2, 3}: on the way up the good ones look worse, so looking one step ahead goes
+wrong.  First states are 1 with probability 0.2, else 0.
 
-* **capacity**: arm costs 2..6, worker capacities 2..7; pulled arms are packed into workers.
-* **schedule**: 5 time slots, an arm is open in 2, a worker works in 3; each pulled arm needs a worker of its own
-  with a common slot.
+With the couplings **capacity**, **schedule** and **path** a control is the pull of an arm: up with probability
+p1_j ~ U[0.7, 0.9] if pulled and p0_j ~ U[0, 0.2] if not; the first B arms are good.  With **interventions** a control
+reaches several arms and k of them lift an arm with 0.98 (A (sigma(b w k - x0) - sigma(-x0))) + 0.01: good arms need
+all interventions of their group together, so adding one at a time goes wrong too.  See ``couplings`` for the sets.
 
 Known answers: exact dynamic programme for up to 6 arms (values of all states and policies), and for any number the
 relaxed bound: a linear program over occupation measures in which the coupling holds on average, fractionally, in
@@ -15,8 +16,9 @@ each step.  Its dual prices make the Lagrangian index; Whittle's index is the co
 waiting equally good.
 
 Source: Xu, Wilder, Khalil, Tambe (2025), Reinforcement learning with combinatorial actions for coupled restless
-bandits, ICLR, arXiv 2503.01919 (constants).  Bounds: Adelman and Mersereau (2008), Operations Research 56, 712;
-Brown and Smith (2020), Management Science 66, 3029; index: Whittle (1988), Journal of Applied Probability 25A, 287.
+bandits, ICLR, arXiv 2503.01919 (constants; graph and groups of interventions are ours).  Bounds: Adelman and Mersereau
+(2008), Operations Research 56, 712; Brown and Smith (2020), Management Science 66, 3029; index: Whittle (1988), Journal
+of Applied Probability 25A, 287.
 """
 
 from __future__ import annotations
@@ -26,23 +28,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linprog
-from scipy.sparse import coo_array, vstack
 
-from equilibria.games.decisions import restless_kernels as kernels
-from equilibria.games.decisions.settings import RestlessSettings
-from equilibria.sim.errors import GameTooLarge, InvalidValue, NumericalError
-from equilibria.sim.seeds import SeedTree
+from equilibria.games.decisions import restless_bounds as bounds
+from equilibria.games.decisions.couplings import Coupling
+from equilibria.sim.errors import GameTooLarge, InvalidValue, Unsupported
 from equilibria.sim.types import AnyArray, BoolArray, FloatArray, IntArray
 
 STATES = 4
-SLOTS = 5
 EXACT_ARMS = 6
 """Most arms for exact programmes: 4^6 joint states."""
-LISTED_ARMS = 16
-"""Most arms whose feasible sets are listed."""
-NODES = 2_000_000
-"""Nodes after which the packing search keeps the best set found; counted in ``unproven``."""
+EXACT_CELLS = 20_000_000
+"""Most joint states times sets for exact programmes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,12 +46,12 @@ class RestlessGame:
     """An instance.
 
     Attributes:
-        up: float64 [2, J] probability of moving up when idle, pulled.
+        up: float64 [W, J] probability of moving up in each mode of an arm; the mode is the set of its controls in use,
+            control d counting 2^d.
+        links: int64 [J, D] the controls of each arm, -1 for none; W = 2^D.
         reward: float64 [J, 4] of the next state.
         horizon: H.
-        cost: int64 [J]; used by capacity.
-        capacity: int64 [n]; empty for schedule.
-        fits: bool [J, n] common time slots; used by schedule.
+        coupling: The sets of controls that may be used together.
         episodes: Episodes that an iteration of a run evaluates.
 
     Raises:
@@ -63,81 +59,102 @@ class RestlessGame:
     """
 
     up: FloatArray
+    links: IntArray
     reward: FloatArray
     horizon: int
-    cost: IntArray
-    capacity: IntArray
-    fits: BoolArray
+    coupling: Coupling
     episodes: int = 50
     _memo: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        arms = self.up.shape[1]
-        if self.up.shape != (2, arms) or not ((self.up >= 0.0) & (self.up <= 1.0)).all():
-            raise InvalidValue("up must be probabilities of shape [2, J]")
+        arms = self.reward.shape[0]
+        if self.links.ndim != 2 or self.links.shape[0] != arms or self.links.max() >= self.controls:
+            raise InvalidValue(
+                f"links must have shape [J, D] with controls below {self.controls}, got {self.links.shape}"
+            )
+        shape = (2 ** self.links.shape[1], arms)
+        if self.up.shape != shape or not ((self.up >= 0.0) & (self.up <= 1.0)).all():
+            raise InvalidValue(f"up must be probabilities of shape {shape}, got shape {self.up.shape}")
         if self.reward.shape != (arms, STATES) or not np.isfinite(self.reward).all():
             raise InvalidValue(f"reward must be finite with shape {(arms, STATES)}, got {self.reward.shape}")
-        if self.cost.shape != (arms,) or self.cost.min() < 1 or (self.capacity.size and self.capacity.min() < 0):
-            raise InvalidValue("costs must be at least 1 with shape [J], capacities at least 0")
-        if self.fits.shape[0] != arms or self.horizon < 1:
-            raise InvalidValue(f"fits must have shape [J, n] and horizon be at least 1, got {self.fits.shape}")
+        if self.horizon < 1:
+            raise InvalidValue(f"horizon must be at least 1, got {self.horizon}")
 
     @property
     def arms(self) -> int:
         """Number of arms J."""
-        return int(self.up.shape[1])
+        return int(self.reward.shape[0])
 
     @property
-    def by_capacity(self) -> bool:
-        """True if capacities couple the arms, False if schedules do."""
-        return self.capacity.size > 0
+    def controls(self) -> int:
+        """Number of controls C."""
+        return self.coupling.controls
 
-    def feasible(self, pulled: AnyArray) -> bool:
-        """Say whether a set bool [J] may be pulled."""
-        if self.arms > 62:
-            return self._feasible_large(np.asarray(pulled, np.bool_))
-        mask = int(sum(1 << j for j in np.flatnonzero(pulled)))
-        return bool(
-            kernels.packs(mask, self.cost, self.capacity) if self.by_capacity else kernels.matches(mask, self.fits)
-        )
+    @property
+    def pulls(self) -> bool:
+        """True if control j is the pull of arm j."""
+        return self.links.shape[1] == 1 and np.array_equal(self.links[:, 0], np.arange(self.arms))
+
+    def feasible(self, chosen: AnyArray) -> bool:
+        """Say whether a set bool [C] may be used."""
+        return self.coupling.allows(np.asarray(chosen, np.bool_))
 
     def sets(self) -> IntArray:
         """Return all feasible sets as ascending bit masks.
 
         Raises:
-            GameTooLarge: Beyond 16 arms.
+            GameTooLarge: If there are too many.
         """
-        if self.arms > LISTED_ARMS:
-            raise GameTooLarge(f"feasible sets are listed for at most {LISTED_ARMS} arms, got {self.arms}")
         if "sets" not in self._memo:
-            self._memo["sets"] = kernels.sets(self.cost, self.capacity, self.fits, self.by_capacity)
+            self._memo["sets"] = self.coupling.sets()
         return np.asarray(self._memo["sets"], np.int64)
 
     def members(self) -> BoolArray:
-        """Return the feasible sets as bool [F, J]."""
-        return (self.sets()[:, None] >> np.arange(self.arms) & 1).astype(np.bool_)
+        """Return the feasible sets as bool [F, C]."""
+        return (self.sets()[:, None] >> np.arange(self.controls) & 1).astype(np.bool_)
+
+    def modes(self, chosen: AnyArray) -> IntArray:
+        """Return the mode [..., J] of every arm under sets bool [..., C]."""
+        used = np.asarray(chosen, np.int64)
+        padded = np.concatenate([used, np.zeros((*used.shape[:-1], 1), np.int64)], axis=-1)
+        return np.asarray(padded[..., self.links] @ (1 << np.arange(self.links.shape[1])), np.int64)
 
     def step_reward(self) -> FloatArray:
-        """Return the expected reward [2, J, 4] of the next step when idle, pulled, by state."""
-        return np.asarray(np.einsum("ajst,jt->ajs", self.moves(), self.reward))
+        """Return the expected reward [W, J, 4] of the next step by mode, arm and state."""
+        return np.asarray(np.einsum("wjst,jt->wjs", self.moves(), self.reward))
 
     def moves(self) -> FloatArray:
-        """Return the transition probabilities [2, J, 4, 4] when idle, pulled."""
-        made = np.zeros((2, self.arms, STATES, STATES))
+        """Return the transition probabilities [W, J, 4, 4] by mode."""
+        made = np.zeros((self.up.shape[0], self.arms, STATES, STATES))
         for s in range(STATES):
             made[:, :, s, min(s + 1, STATES - 1)] += self.up
             made[:, :, s, max(s - 1, 0)] += 1.0 - self.up
         return made
 
-    def best_set(self, score: FloatArray) -> BoolArray:
-        """Return the feasible set bool [J] with the largest sum of scores, pulling only arms of positive score."""
-        if not self.by_capacity:
-            return np.asarray(kernels.best_matched(score, self.fits), np.bool_)
-        return self._packed(score)
+    def expected(self, state: IntArray, chosen: AnyArray) -> float:
+        """Return the expected reward of a set bool [C] in states [J]."""
+        arms = np.arange(self.arms)
+        return float(self._pay()[self.modes(chosen), arms, state].sum())
+
+    def best_set(self, values: FloatArray) -> BoolArray:
+        """Return the feasible set bool [C] with the largest sum over arms of the values [W, J] of their modes.
+
+        Among pulls only those that gain are made.  Sets of shared controls are listed, or found by an integer program.
+        """
+        if self.pulls:
+            chosen, proven = self.coupling.best(np.ascontiguousarray(values[1] - values[0]))
+            if not proven:
+                self._memo["unproven"] = self.unproven + 1
+            return chosen
+        listed = self._listed()
+        if listed is None:
+            return bounds.best_shared(self, values)
+        members, modes = listed
+        return np.asarray(members[int(values[modes, np.arange(self.arms)].sum(axis=1).argmax())])
 
     @property
     def unproven(self) -> int:
-        """How many choices of ``best_set`` stopped before they were proven optimal (seen with 100 arms)."""
+        """How many choices of ``best_set`` stopped before they were proven optimal."""
         return int(self._memo.get("unproven", 0))
 
     def first_states(self) -> FloatArray:
@@ -154,23 +171,22 @@ class RestlessGame:
         return np.stack(np.unravel_index(np.arange(STATES**self.arms), (STATES,) * self.arms), axis=1).astype(np.int64)
 
     def action_values(self, later: FloatArray) -> FloatArray:
-        """Return expected next value plus reward [4^J, 2^J] of every state and set (bit j is arm j), feasible or not.
+        """Return expected next value plus reward [4^J, F] of every joint state and feasible set, in the order of ``sets``.
 
         Args:
             later: float64 [4^J] value of the next joint state.
         """
         self._small()
-        moves, pay = self.moves(), self.step_reward()
-        arms = self.arms
-        table = later.reshape((STATES,) * arms)
-        for j in range(arms):  # contract arm j; its new axes (state, action) go to the end
-            table = np.einsum("x...,asx->...sa", table, moves[:, j])
-        # axes are now (s_0, a_0, s_1, a_1, ...); bits count arm 0 as the lowest
-        table = table.transpose([*range(0, 2 * arms, 2), *range(2 * arms - 1, 0, -2)])
-        total = np.ascontiguousarray(table).reshape(STATES**arms, 2**arms)
-        states, masks = self.joint_states(), np.arange(2**arms)
+        modes, moves, pay = self.modes(self.members()), self.moves(), self.step_reward()
+        count, arms = modes.shape[0], self.arms
+        table = np.broadcast_to(later, (count, later.size))
+        for j in range(arms):  # contract the state of arm j with its transitions under each set
+            split = table.reshape(count, STATES**j, STATES, -1)
+            table = np.einsum("flxr,fsx->flsr", split, moves[modes[:, j], j], optimize=True).reshape(count, -1)
+        total = np.array(table.T)
+        states = self.joint_states()
         for j in range(arms):
-            total += pay[:, j][(masks >> j & 1)[None, :], states[:, j][:, None]]
+            total += pay[modes[:, j], j][:, states[:, j]].T
         return total
 
     def solve(self) -> tuple[FloatArray, IntArray]:
@@ -179,7 +195,7 @@ class RestlessGame:
         values = np.zeros((self.horizon + 1, STATES**self.arms))
         chosen = np.zeros((self.horizon, STATES**self.arms), np.int64)
         for t in range(self.horizon - 1, -1, -1):
-            q = self.action_values(values[t + 1])[:, allowed]
+            q = self.action_values(values[t + 1])
             chosen[t] = allowed[q.argmax(axis=1)]
             values[t] = q.max(axis=1)
         return values, chosen
@@ -190,165 +206,86 @@ class RestlessGame:
         Raises:
             InvalidValue: If a set is infeasible.
         """
-        bad = ~np.isin(chosen, self.sets())
+        allowed = self.sets()
+        bad = ~np.isin(chosen, allowed)
         if bad.any():
             t, s = (int(k) for k in np.argwhere(bad)[0])
             raise InvalidValue(f"step {t}, joint state {s}: set {int(chosen[t, s]):b} is not feasible")
         value = np.zeros(STATES**self.arms)
         rows = np.arange(value.size)
         for t in range(self.horizon - 1, -1, -1):
-            value = self.action_values(value)[rows, chosen[t]]
+            value = self.action_values(value)[rows, np.searchsorted(allowed, chosen[t])]
         return float(self.first_states() @ value)
 
     def table(self, decide: Callable[[int, IntArray], AnyArray]) -> IntArray:
         """Return a policy's sets [H, 4^J] from a function of (step, states [J])."""
-        states, bits = self.joint_states(), 1 << np.arange(self.arms)
+        states, bits = self.joint_states(), 1 << np.arange(self.controls)
         made = [[int(np.asarray(decide(t, s), np.int64) @ bits) for s in states] for t in range(self.horizon)]
         return np.array(made, np.int64)
 
     def relaxed(self) -> tuple[float, FloatArray]:
-        """Return the relaxed bound on the expected sum of rewards and its price [H, J] of pulling each arm.
+        """Return the relaxed bound on the expected sum of rewards and its price [H, J, D] of the controls on each arm.
 
-        Cost: a sparse linear program with about (8 + n) J H variables; a second for J = 20.
+        Cost: a sparse linear program; a second for 20 arms that are pulled, a minute for 40 arms on a path.
 
         Raises:
             NumericalError: If the program cannot be solved.
         """
-        return relaxed_bound(self)
+        return bounds.relaxed_bound(self)
 
     def charged_values(self, price: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Solve every arm alone with a charge per pull.
+        """Solve every arm alone with a charge per control.
 
         Args:
-            price: float64 [H, J].
+            price: float64 [H, J, D].
 
         Returns:
-            Values [H + 1, J, 4] with the charge, and gains of pulling before the charge of the same step [H, J, 4].
+            Values [H + 1, J, 4] with the charge, and values of the modes before the charge of the same step
+            [H, W, J, 4].
         """
         moves, pay = self.moves(), self.step_reward()
+        bits = (np.arange(self.up.shape[0])[:, None] >> np.arange(self.links.shape[1]) & 1).astype(np.float64)
         values = np.zeros((self.horizon + 1, self.arms, STATES))
-        gains = np.zeros((self.horizon, self.arms, STATES))
+        worth = np.zeros((self.horizon, self.up.shape[0], self.arms, STATES))
         for t in range(self.horizon - 1, -1, -1):
-            q = pay + np.einsum("ajst,jt->ajs", moves, values[t + 1])
-            gains[t] = q[1] - q[0]
-            values[t] = np.maximum(q[0], q[1] - price[t][:, None])
-        return values, gains
+            worth[t] = pay + np.einsum("wjst,jt->wjs", moves, values[t + 1])
+            values[t] = (worth[t] - (bits @ price[t].T)[:, :, None]).max(axis=0)
+        return values, worth
 
     def whittle(self, tolerance: float = 1e-9) -> FloatArray:
         """Return Whittle's index [H, J, 4]: the constant charge at which pulling gains nothing, by bisection.
 
         The gain of pulling minus the charge falls in the charge for indexable arms, which these are in all
         instances tried; the bisection finds a crossing in any case.
-        """
-        top = float(np.abs(self.reward).max()) * self.horizon + 1.0
-        low = np.full((self.horizon, self.arms, STATES), -top)
-        high = np.full_like(low, top)
-        while float((high - low).max()) > tolerance:
-            middle = 0.5 * (low + high)
-            for t in range(self.horizon):
-                for s in range(STATES):
-                    gain = self._gain_at(middle[t, :, s], t)[:, s]
-                    worth = gain > middle[t, :, s]
-                    low[t, :, s] = np.where(worth, middle[t, :, s], low[t, :, s])
-                    high[t, :, s] = np.where(worth, high[t, :, s], middle[t, :, s])
-        return 0.5 * (low + high)
 
-    def _gain_at(self, charge: FloatArray, t: int) -> FloatArray:
-        """Return the gain [J, 4] of pulling at step t when every later pull costs ``charge`` [J]."""
-        moves, pay = self.moves(), self.step_reward()
-        value = np.zeros((self.arms, STATES))
-        for _ in range(self.horizon - 1 - t):
-            q = pay + np.einsum("ajst,jt->ajs", moves, value)
-            value = np.maximum(q[0], q[1] - charge[:, None])
-        q = pay + np.einsum("ajst,jt->ajs", moves, value)
-        return np.asarray(q[1] - q[0])
+        Raises:
+            Unsupported: If controls are shared: an index belongs to an arm that is pulled alone.
+        """
+        if not self.pulls:
+            raise Unsupported("Whittle's index is defined for pulls of single arms; use lagrangian for interventions")
+        return bounds.whittle_index(self, tolerance)
+
+    def _pay(self) -> FloatArray:
+        if "pay" not in self._memo:
+            self._memo["pay"] = self.step_reward()
+        return np.asarray(self._memo["pay"])
+
+    def _listed(self) -> tuple[BoolArray, IntArray] | None:
+        if "listed" not in self._memo:
+            try:
+                members = self.members()
+                self._memo["listed"] = (members, self.modes(members))
+            except GameTooLarge:
+                self._memo["listed"] = None
+        found: tuple[BoolArray, IntArray] | None = self._memo["listed"]
+        return found
 
     def _small(self) -> None:
         if self.arms > EXACT_ARMS:
             raise GameTooLarge(
                 f"exact programmes take at most {EXACT_ARMS} arms (4^J joint states), got {self.arms}; use the relaxed bound"
             )
-
-    def _feasible_large(self, pulled: BoolArray) -> bool:
-        score = np.where(pulled, 1.0, 0.0)
-        return bool(self.best_set(score).sum() == pulled.sum())
-
-    def _packed(self, score: FloatArray) -> BoolArray:
-        pulled, proven = kernels.best_packed(np.ascontiguousarray(score), self.cost, self.capacity, NODES)
-        if not proven:
-            self._memo["unproven"] = self.unproven + 1
-        return np.asarray(pulled, np.bool_)
-
-
-def relaxed_bound(game: RestlessGame) -> tuple[float, FloatArray]:
-    """Solve the occupation program; see ``RestlessGame.relaxed``."""
-    horizon, arms, n = game.horizon, game.arms, game.fits.shape[1]
-    moves, pay = game.moves(), game.step_reward()
-    occupied = horizon * arms * STATES * 2
-
-    def mu(t: IntArray, j: IntArray, s: IntArray, a: IntArray) -> IntArray:
-        return np.asarray(((t * arms + j) * STATES + s) * 2 + a, np.int64)
-
-    t, j, s, a = (x.ravel() for x in np.indices((horizon, arms, STATES, 2)))
-    gain = pay[a, j, s]
-    rows, cols, data = [(t * arms + j) * STATES + s], [mu(t, j, s, a)], [np.ones(occupied)]
-    t, j, s, a, z = (x.ravel() for x in np.indices((horizon - 1, arms, STATES, 2, STATES)))
-    rows.append(((t + 1) * arms + j) * STATES + z)
-    cols.append(mu(t, j, s, a))
-    data.append(-moves[a, j, s, z])
-    start = np.zeros((horizon, arms, STATES))
-    start[0] = [0.8, 0.2, 0.0, 0.0]
-    if game.by_capacity:
-        usable = game.cost[:, None] <= game.capacity[None, :]
-        weight, room = game.cost.astype(np.float64), game.capacity.astype(np.float64)
-    else:
-        usable, weight, room = game.fits, np.ones(arms), np.ones(n)
-    pair_j, pair_i = np.nonzero(usable)
-    pairs = pair_j.size
-    size = occupied + horizon * pairs
-    flow = coo_array(
-        (np.concatenate(data), (np.concatenate(rows), np.concatenate(cols))), shape=(horizon * arms * STATES, size)
-    )
-    t, j, s = (x.ravel() for x in np.indices((horizon, arms, STATES)))
-    step, pair = (x.ravel() for x in np.indices((horizon, pairs)))
-    place = occupied + step * pairs + pair
-    need = coo_array(
-        (
-            np.concatenate([np.ones(t.size), -np.ones(place.size)]),
-            (
-                np.concatenate([t * arms + j, step * arms + pair_j[pair]]),
-                np.concatenate([mu(t, j, s, np.ones_like(s)), place]),
-            ),
-        ),
-        shape=(horizon * arms, size),
-    )
-    load = coo_array((weight[pair_j[pair]], (step * n + pair_i[pair], place)), shape=(horizon * n, size))
-    found = linprog(
-        -np.concatenate([gain, np.zeros(horizon * pairs)]), A_eq=flow.tocsr(), b_eq=start.ravel(),
-        A_ub=vstack([need, load]).tocsr(), b_ub=np.concatenate([np.zeros(horizon * arms), np.tile(room, horizon)]),
-        bounds=(0.0, None), method="highs",
-    )  # fmt: skip
-    if found.x is None:
-        raise NumericalError("relaxed bound", float("nan"), where=str(found.message))
-    price = -np.asarray(found.ineqlin.marginals[: horizon * arms], np.float64).reshape(horizon, arms)
-    return -float(found.fun), np.maximum(price, 0.0)
-
-
-def build(settings: RestlessSettings, *, seeds: SeedTree) -> RestlessGame:
-    """Draw an instance."""
-    s, rng = settings, seeds.generator()
-    up = np.stack([rng.uniform(0.0, 0.2, s.arms), rng.uniform(0.7, 0.9, s.arms)])
-    good = np.arange(s.arms) < s.workers
-    reward = np.where(good[:, None], [0.2, 0.15, 0.1, 0.0], [0.1, 0.15, 0.2, 0.0])
-    reward[:, 3] = np.where(good, rng.integers(4, 7, s.arms), rng.integers(1, 4, s.arms))
-    cost, capacity = rng.integers(2, 7, s.arms), rng.integers(2, 8, s.workers)
-    if s.coupling == "capacity":
-        fits = np.ones((s.arms, s.workers), np.bool_)
-        return RestlessGame(up, reward, s.horizon, cost, capacity, fits, s.episodes)
-    arm_share, worker_share = np.sort(rng.random(SLOTS)), np.sort(rng.random(SLOTS))[::-1]
-    slots = np.zeros((s.arms + s.workers, SLOTS), np.bool_)
-    for k in range(s.arms + s.workers):
-        count, share = (2, arm_share) if k < s.arms else (3, worker_share)
-        slots[k, rng.choice(SLOTS, count, replace=False, p=share / share.sum())] = True
-    fits = slots[: s.arms].astype(np.int64) @ slots[s.arms :].T.astype(np.int64) > 0
-    return RestlessGame(up, reward, s.horizon, np.ones(s.arms, np.int64), np.zeros(0, np.int64), fits, s.episodes)
+        if len(self.sets()) * STATES**self.arms > EXACT_CELLS:
+            raise GameTooLarge(
+                f"exact programmes take at most {EXACT_CELLS} pairs of joint state and set, got {len(self.sets())} sets"
+            )

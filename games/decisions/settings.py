@@ -25,10 +25,15 @@ class RestlessSettings(Settings):
     arms: int = Field(default=5, ge=1, le=1000, description="Arms J")
     workers: int = Field(default=2, ge=1, le=1000, description="Workers n, also the number of good arms B")
     horizon: int = Field(default=20, ge=1, le=1000, description="Steps H of an episode")
-    coupling: Literal["capacity", "schedule"] = Field(
+    coupling: Literal["capacity", "schedule", "path", "interventions"] = Field(
         default="capacity",
         description="capacity: pulled arms are packed into the workers' capacities; schedule: each pulled arm needs a "
-        "worker of its own with a common time slot",
+        "worker of its own with a common time slot; path: a closed walk through a graph visits the pulled arms, as many "
+        "as workers; interventions: as many as workers act, each on several arms, through a sigmoid",
+    )
+    walk: int = Field(default=0, ge=0, le=10_000, description="path: most edges of the walk; 0: twice the workers")
+    interventions: int = Field(
+        default=0, ge=0, le=62, description="interventions: how many there are to choose from; 0: twice the workers"
     )
     episodes: int = Field(default=50, ge=1, le=100_000, description="Episodes that an iteration evaluates")
 

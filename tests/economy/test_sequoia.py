@@ -10,7 +10,8 @@ import pytest
 
 from equilibria.agents.decisions.sequoia import Sequoia
 from equilibria.agents.decisions.settings import SequoiaSettings
-from equilibria.games.decisions.restless import RestlessGame, build
+from equilibria.games.decisions.restless import RestlessGame
+from equilibria.games.decisions.restless_instances import build
 from equilibria.games.decisions.settings import RestlessSettings
 from equilibria.sim.errors import Unsupported
 from equilibria.sim.scenario import plan_from_bytes
@@ -26,18 +27,31 @@ def share(g: RestlessGame, learner: Sequoia) -> float:
     return g.evaluate(learner.table()) / float(g.first_states() @ g.solve()[0][0])
 
 
-def test_the_integer_program_finds_the_least_cost_of_all_feasible_sets() -> None:
-    g = game()
+@pytest.mark.parametrize("coupling", ["capacity", "schedule", "path", "interventions"])
+def test_the_integer_program_finds_the_least_cost_of_all_feasible_sets(coupling: str) -> None:
+    g = game(coupling=coupling)
     by_program = Sequoia(g, SequoiaSettings(decide="milp", pretrain=20), seeds=SeedTree(1))
     listed = Sequoia(g, SequoiaSettings(pretrain=20), seeds=SeedTree(1))
     rng = np.random.default_rng(1)
-    for _ in range(12):
+    for _ in range(6):
         state = rng.integers(0, 4, 5)
         costs = listed._costs(state[None], listed._nets[0])[0]
         chosen = by_program.best(state)
         assert g.feasible(chosen)
         row = int(np.flatnonzero((listed._members == chosen).all(axis=1))[0])
         assert costs[row] == pytest.approx(costs.min(), abs=1e-5)
+
+
+def test_one_by_one_lowers_the_cost_and_stays_feasible() -> None:
+    g = game(1, arms=4, coupling="path")
+    learner = Sequoia(g, SequoiaSettings(decide="iterative", pretrain=20), seeds=SeedTree(1))
+    for state in g.joint_states()[::17]:
+        chosen = learner.best(state)
+        assert g.feasible(chosen)
+        costs = learner._set_costs(state, np.stack([chosen, np.zeros(4, np.bool_)]))
+        assert costs[0] <= costs[1]
+        assert costs[0] >= learner._costs(state[None], learner._nets[0]).min() - 1e-6
+    assert learner.table().shape == (g.horizon, 4**4)
 
 
 @pytest.mark.heavy
@@ -77,5 +91,3 @@ def test_the_engine_keeps_its_contract() -> None:
 def test_what_it_cannot_do_is_refused() -> None:
     with pytest.raises(Unsupported, match="at most 8 arms"):
         Sequoia(game(arms=9), SequoiaSettings(), seeds=SeedTree(1))
-    with pytest.raises(Unsupported, match="decide: enumerate"):
-        Sequoia(game(coupling="schedule"), SequoiaSettings(decide="milp"), seeds=SeedTree(1))
