@@ -63,7 +63,7 @@ def kernel(
         }
         try:
             dispatcher = numba.njit(cache=True, **options)(f)
-            _bind_to_dependencies(dispatcher, f)
+            _bind_to_dependencies(dispatcher)
             return cast(F, dispatcher)
         except RuntimeError as error:  # "cannot cache function ...: no locator available"
             if "cannot cache" not in str(error):
@@ -76,14 +76,34 @@ def kernel(
     return decorate if function is None else decorate(function)
 
 
-def _bind_to_dependencies(dispatcher: Any, f: Callable[..., Any]) -> None:
-    """Add what ``f`` calls and reads to the stamp that decides whether a cache entry is fresh."""
-    index = _index(dispatcher)
-    if index is None:  # compilation is switched off, or numba has changed its internals
+def _bind_to_dependencies(dispatcher: Any) -> None:
+    """Let the stamp that decides whether a cache entry is fresh include what the kernel calls and reads.
+
+    The stamp is completed when the cache is first asked: helpers further down the module do not exist
+    before.
+    """
+    if _index(dispatcher) is None:  # compilation is switched off, or numba has changed its internals
         return
-    parts = sorted(_dependencies(f))
-    text = "\n".join([repr(index._source_stamp), *parts])
-    index._source_stamp = hashlib.sha256(text.encode()).hexdigest()
+    load = dispatcher._cache.load_overload
+
+    def load_bound(*args: Any) -> Any:
+        _stamp(dispatcher)
+        return load(*args)
+
+    dispatcher._cache.load_overload = load_bound
+
+
+def _stamp(dispatcher: Any) -> str | None:
+    """Return the complete stamp of a kernel, ``None`` for anything else."""
+    index = _index(dispatcher)
+    if index is None:
+        return None
+    if not hasattr(index, "_complete"):
+        index._complete = True  # first, because kernels may call each other
+        parts = sorted(_dependencies(dispatcher.py_func))
+        text = "\n".join([repr(index._source_stamp), *parts])
+        index._source_stamp = hashlib.sha256(text.encode()).hexdigest()
+    return str(index._source_stamp)
 
 
 def _index(dispatcher: Any) -> Any:
@@ -100,9 +120,9 @@ def _dependencies(f: Callable[..., Any]) -> Iterator[str]:
         if isinstance(value, ModuleType) and value.__name__.startswith("equilibria."):
             found = {f"{name}.{attribute}": getattr(value, attribute, None) for attribute in names}
         for label, item in found.items():
-            index = _index(item)
-            if index is not None:
-                yield f"{label}: {index._source_stamp}"
+            stamp = _stamp(item)
+            if stamp is not None:
+                yield f"{label}: {stamp}"
             elif isinstance(item, (bool, int, float, str, bytes, tuple, np.generic)):
                 yield f"{label} = {item!r}"
 

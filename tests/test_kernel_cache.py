@@ -27,6 +27,11 @@ from inner_module import SHIFT, inner
 
 @kernel
 def outer(x):
+    return between(x)
+
+
+@kernel
+def between(x):  # below its caller: not there yet when ``outer`` is decorated
     return inner(x) + SHIFT
 """
 
