@@ -169,6 +169,20 @@ class DeepFXP:
         """Return the same for the meta-strategy's mixture of teams."""
         return exact_exploitability(self.world, self.archive.teams, self.meta_strategy())
 
+    def target(self, key: int, *, whole: bool) -> tuple[Player, JointPolicy]:
+        """Return what responses are trained against, and its (most likely) team as a start for them.
+
+        Args:
+            key: Seed of the player's own random numbers.
+            whole: The meta-strategy's mixture instead of the main team.
+        """
+        if not whole:
+            return FrozenPlayer(self.policy(), key), self.policy()
+        teams, weights = list(self.archive.teams), self.meta_strategy()
+        mixture = PopulationPlayer(lambda: teams, key)
+        mixture.use(weights)
+        return mixture, teams[int(np.argmax(weights))]
+
     def metrics(self) -> dict[str, float]:
         """Return headline numbers by name."""
         numbers = {"population": float(len(self.archive.teams)), "generation": float(self._generation)}
@@ -202,12 +216,8 @@ class DeepFXP:
                 details={"population": len(self.archive.teams), "generation": self._generation},
             )
         seeds = self.seeds.child("certificate", self._iteration)
-        target: Player = FrozenPlayer(self.policy(), seeds.child("target").integer())
-        if whole:
-            teams = list(self.archive.teams)
-            target = PopulationPlayer(lambda: teams, seeds.child("target").integer())
-            target.use(self.meta_strategy())
-        starts: list[JointPolicy | None] = [None]
+        target, likely = self.target(seeds.child("target").integer(), whole=whole)
+        starts: list[JointPolicy | None] = [None, likely]
         if self.counter is not None:
             starts.append(self.archive.teams[self._last(COUNTER)])
         found = trained_exploitability(
