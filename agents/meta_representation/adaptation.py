@@ -68,7 +68,7 @@ def adapt(
     """Adapt the latents' logits to a population by REINFORCE, policy and critic frozen.
 
     Starts at the encoder's logits; each of m steps plays ``adaptation_worlds`` episodes, credits every agent's
-    latent with the return it was paid (less the mean, in standard deviations) and does one Adam step.  With
+    latent with the return it was paid (less what the critic foresaw, in standard deviations) and does one Adam step.  With
     ``adaptation_relation_rate`` and ``adaptation_policy_rate`` those networks take a policy-gradient step too (then
     actions are drawn).  The result is kept if it is better on as many fresh episodes as were played for adaptation,
     in pairs with the start.
@@ -91,7 +91,7 @@ def adapt(
             z = draw(log_p, (settings.adaptation_worlds, agents), generator)
             played = play(model, world, z, int(node.child("world").key()), generator, greedy=greedy and fine is None)
             history.append(float(played.returns.mean()))
-            credit = _credit(played)
+            credit = _credit(played, _worth(model, played, log_p, generator))
             loss = -(credit * torch.log_softmax(logits, dim=-1)[z]).mean()
             (logits.grad,) = torch.autograd.grad(loss, [logits])
             optimiser.step()
@@ -111,11 +111,28 @@ def adapt(
     return Adapted(agents, log_p if kept else first, weights if kept else None, gain, kept, np.array(history))
 
 
-def _credit(played: Episodes) -> torch.Tensor:
-    """Return every agent's return [E, N] less the mean, in standard deviations."""
-    paid = played.reward.mean(axis=0)
-    spread = float(paid.std())
-    return torch.from_numpy(((paid - paid.mean()) / (spread if spread > 0 else 1.0)).astype(np.float32))
+def _worth(model: Model, played: Episodes, log_p: torch.Tensor, generator: torch.Generator) -> FloatArray:
+    """Return the critic's values of the first looks [E, N] under latents drawn anew, so that none is credited to z."""
+    with torch.no_grad():
+        z = draw(log_p, (played.z.shape[0], played.z.shape[1]), generator)
+        return np.asarray(model.critic(played.rows[0], model.relation(played.rows[0], z)).numpy(), dtype=np.float64)
+
+
+def _unexplained(paid: FloatArray, predicted: FloatArray, axes: tuple[int, ...]) -> torch.Tensor:
+    """Return what was paid less its mean over ``axes`` and less the best multiple of the predictions, scaled to 1.
+
+    The critic never saw this population, so only its pattern is used, not its level or scale.
+    """
+    centred = paid - paid.mean(axis=axes, keepdims=True)
+    pattern = predicted - predicted.mean(axis=axes, keepdims=True)
+    size = float((pattern * pattern).sum())
+    left = centred - (float((centred * pattern).sum()) / size if size > 0 else 0.0) * pattern
+    return torch.from_numpy((left / max(float(left.std()), 1e-8)).astype(np.float32))
+
+
+def _credit(played: Episodes, worth: FloatArray) -> torch.Tensor:
+    """Return every agent's return [E, N] less what the critic expected, in standard deviations."""
+    return _unexplained(played.reward.mean(axis=0), worth, (0, 1))
 
 
 def _fine_optimiser(model: Model, settings: MRASettings) -> torch.optim.Adam | None:
@@ -126,16 +143,19 @@ def _fine_optimiser(model: Model, settings: MRASettings) -> torch.optim.Adam | N
 
 
 def _fine_tune(model: Model, played: Episodes, discount: float, optimiser: torch.optim.Adam) -> None:
-    """Do one policy-gradient step: discounted rewards to go less their mean at each step."""
+    """Do one policy-gradient step: discounted rewards to go less what the critic expected at each step."""
     steps, batch, n = played.actions.shape
     over = np.zeros((steps, batch, n), dtype=np.bool_)
     over[-1] = True
     ahead, _ = advantages(played.reward, np.zeros((steps + 1, batch, n)), over, discount=discount, trace=1.0)
-    centred = ahead - ahead.mean(axis=(1, 2), keepdims=True)
-    credit = torch.from_numpy((centred / max(float(centred.std()), 1e-8)).astype(np.float32).reshape(-1, n))
     rows = played.rows[:steps].reshape(steps * batch, n, -1)
-    logits, _ = model.logits(rows, played.z.expand(steps, batch, n).reshape(-1, n))
-    loss = -(discrete_head(logits).log_prob(played.actions.reshape(-1, n)) * credit).mean()
+    z = played.z.expand(steps, batch, n).reshape(-1, n)
+    g = model.relation(rows, z)
+    with torch.no_grad():
+        predicted = model.critic(rows, g).view(steps, batch, n).numpy()
+    credit = _unexplained(ahead, np.asarray(predicted, dtype=np.float64), (1, 2)).reshape(-1, n)
+    head = discrete_head(model.policy(rows, g))
+    loss = -(head.log_prob(played.actions.reshape(-1, n)) * credit).mean()
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     for p, slope in zip(parameters, torch.autograd.grad(loss, parameters, allow_unused=True), strict=True):
         p.grad = slope

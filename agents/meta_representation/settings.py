@@ -13,7 +13,7 @@ class MRASettings(Settings):
     """Multi-modal latent policies for population-varying games, trained on all populations in turn."""
 
     latents: int = Field(default=6, ge=1, le=64, description="Number of latent modes H; 1 is a shared single policy.")
-    worlds: int = Field(default=32, ge=1, le=65_536, description="Parallel worlds per population; one episode each.")
+    worlds: int = Field(default=96, ge=1, le=65_536, description="Parallel worlds per population; one episode each.")
     reward: Literal["team", "individual", "difference"] = Field(
         default="difference",
         description="What agents learn from: the team's sum, their share, or what the team would lose without them.",

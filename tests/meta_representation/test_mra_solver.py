@@ -236,6 +236,33 @@ def test_adaptation_finds_the_latent_that_pays(monkeypatch: pytest.MonkeyPatch) 
     assert int(found.log_p.argmax()) == 2
 
 
+def test_a_critic_that_foresees_part_of_the_credit_removes_that_part() -> None:
+    from equilibria.agents.meta_representation.adaptation import _unexplained
+
+    random = np.random.default_rng(0)
+    foreseen, luck = random.normal(size=(2, 50, 8))
+    for level, scale in ((0.0, 1.0), (7.0, -3.0)):  # neither its level nor its scale matters
+        found = _unexplained(2.0 * foreseen + 0.5 * luck, level + scale * foreseen, (0, 1)).numpy()
+        assert found.std() == pytest.approx(1.0, abs=1e-3)
+        assert np.corrcoef(found.ravel(), foreseen.ravel())[0, 1] == pytest.approx(0.0, abs=1e-5)
+        assert np.corrcoef(found.ravel(), luck.ravel())[0, 1] > 0.99
+    blind = _unexplained(luck, np.zeros_like(luck), (0, 1)).numpy()
+    assert np.corrcoef(blind.ravel(), luck.ravel())[0, 1] > 1 - 1e-6
+
+
+def test_the_baseline_of_a_latent_does_not_know_that_latent() -> None:
+    from equilibria.agents.meta_representation.adaptation import _worth
+
+    made = solver()
+    log_p = made.model.latent_log_p(5)
+    found = []
+    for latent in (0, 3):
+        z = torch.full((4, 5), latent)
+        played = play(made.model, worlds().world(5), z, 3, torch.Generator().manual_seed(1))
+        found.append(_worth(made.model, played, log_p, torch.Generator().manual_seed(2)))
+    assert np.array_equal(found[0], found[1])
+
+
 def test_worse_latents_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     from equilibria.agents.meta_representation import adaptation
 
