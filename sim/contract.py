@@ -235,13 +235,19 @@ class Role:
         count: Number of agents with this role in one world.
         observation: Shape of one observation.
         actions: Number of discrete actions, or 0 for continuous ones.
-        action_shape: Shape of one continuous action, empty for discrete ones.
+        action_shape: Shape [parts] of one action of several parts, empty for a single discrete one.
+        choices: Options of every part of a multi-discrete action; empty when the parts are continuous.
+        low: Lower bound of every part of a continuous action, empty for none.
+        high: Upper bounds, likewise.
     """
 
     count: int
     observation: tuple[int, ...]
     actions: int
     action_shape: tuple[int, ...] = ()
+    choices: tuple[int, ...] = ()
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
 
 
 class VectorGame(Protocol):

@@ -22,7 +22,7 @@ class Batch:
         obs: float32 [M, N, D] observations of the controlled agents; zeros for absent ones.
         share: float32 [M, S] input of a central critic.
         mask: bool [M, N, A] available actions, ``None`` when all are.
-        actions: int64 [M, N].
+        actions: int64 [M, N]; [M, N, P] for actions of P parts, float32 for continuous ones.
         log_prob: [M, N] of the actions when acting.
         advantages: [M, N] normalised.
         targets: [M, K] returns, not normalised.
@@ -63,7 +63,7 @@ class Action:
     """What a policy does in one step.
 
     Attributes:
-        actions: int64 [B, N].
+        actions: int64 [B, N]; [B, N, P] for actions of P parts, float32 for continuous ones.
         log_prob: float32 [B, N].
         context: State for the next step.
         extras: Stored with the step and handed to ``evaluate``; equal names and shapes at every step.
@@ -83,7 +83,7 @@ class Evaluation:
         log_prob: [M, N].
         entropy: [M, N] in nats.
         extra_loss: Scalar to add to the loss, ``None`` for nothing.
-        log_probs: [M, N, A] of all actions; mirror descent needs them.
+        log_probs: [M, N, A] of all actions, or what the policy's ``divergence`` compares; mirror descent needs them.
     """
 
     log_prob: torch.Tensor

@@ -22,7 +22,7 @@ class Buffer:
         state: float32 [T + 1, B, S] of worlds that have a global state, else ``None``.
         mask: bool [T + 1, B, N, A], ``None`` when all actions are always available.
         active: bool [T + 1, B, N], ``None`` when all agents are always present.
-        actions: int64 [T, B, N].
+        actions: int64 [T, B, N]; [T, B, N, P] for actions of P parts, float32 for continuous ones.
         log_prob: float32 [T, B, N].
         reward: float64 [T, B, N] numpy.
         terminated: bool [T, B] numpy.
@@ -46,7 +46,8 @@ class Buffer:
         self.state = torch.zeros(*after, spaces.share) if state else None
         self.mask = torch.ones(*after, spaces.agents, spaces.actions, dtype=torch.bool) if masked else None
         self.active = torch.ones(*after, spaces.agents, dtype=torch.bool) if absent else None
-        self.actions = torch.zeros(size, dtype=torch.int64)
+        parts = spaces.parts
+        self.actions = torch.zeros(size if parts is None else (*size, parts.width), dtype=_type_of(spaces))
         self.log_prob = torch.zeros(size)
         self.reward: FloatArray = np.zeros(size)
         self.terminated: BoolArray = np.zeros(size[:2], np.bool_)
@@ -118,6 +119,10 @@ class Buffer:
                 step, world, agent, *_ = where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
                 place = f"step {step}, world {world}, agent {agent} of update {unit}"
                 raise NumericalError(name, float(array[where]), step=unit, where=place)
+
+
+def _type_of(spaces: Spaces) -> torch.dtype:
+    return torch.float32 if spaces.parts is not None and spaces.parts.continuous else torch.int64
 
 
 def _all(tensor: torch.Tensor) -> torch.Tensor:

@@ -12,6 +12,7 @@ import numpy as np
 from equilibria.agents.learning.rollout import Rollout
 from equilibria.agents.learning.tensors import one_thread
 from equilibria.agents.learning.torch_import import torch
+from equilibria.sim.errors import Unsupported
 from equilibria.sim.types import AnyArray
 
 if TYPE_CHECKING:
@@ -32,7 +33,12 @@ def first_actions(learner: Learner, worlds: int = WORLDS) -> dict[str, AnyArray]
     Returns:
         One row per joint action (at most 32, the most frequent first) and agent: rank, share of the worlds,
         agent (column of the world), action.  Cost: one reset and one decision of all worlds.
+
+    Raises:
+        Unsupported: If actions have several parts.
     """
+    if learner.spaces.parts is not None:
+        raise Unsupported(f"table {TABLE!r} counts single discrete actions; those of {learner.game.name} have parts")
     seeds = learner.seeds.child("first actions", learner.iteration)
     player = learner.player(key=int(seeds.child("policy").integer()))
     with one_thread():

@@ -56,25 +56,27 @@ class Gaussian:
     Attributes:
         mean: [B, D].
         log_std: [D] or [B, D].
+        used: bool [D] or [B, D] dimensions that exist, ``None`` for all.
     """
 
     mean: torch.Tensor
     log_std: torch.Tensor
+    used: torch.Tensor | None = None
 
     def log_prob(self, actions: torch.Tensor) -> torch.Tensor:
         """Return log-densities [B] of actions [B, D]."""
         scaled = (actions - self.mean) * torch.exp(-self.log_std)
-        return -(0.5 * scaled**2 + self.log_std + _HALF_LOG_TAU).sum(dim=-1)
+        return self._sum(-(0.5 * scaled**2 + self.log_std + _HALF_LOG_TAU))
 
     def entropy(self) -> torch.Tensor:
         """Return differential entropies [B] in nats."""
-        return (self.log_std + 0.5 + _HALF_LOG_TAU).expand_as(self.mean).sum(dim=-1)
+        return self._sum((self.log_std + 0.5 + _HALF_LOG_TAU).expand_as(self.mean))
 
     def kl(self, other: Gaussian) -> torch.Tensor:
         """Return KL(self || other) [B] in nats."""
         gap = (self.mean - other.mean) * torch.exp(-other.log_std)
         ratio = torch.exp(2 * (self.log_std - other.log_std))
-        return (0.5 * (ratio + gap**2 - 1) + other.log_std - self.log_std).expand_as(self.mean).sum(dim=-1)
+        return self._sum((0.5 * (ratio + gap**2 - 1) + other.log_std - self.log_std).expand_as(self.mean))
 
     def mode(self) -> torch.Tensor:
         """Return the means [B, D]."""
@@ -84,6 +86,9 @@ class Gaussian:
         """Draw actions [B, D]."""
         noise = torch.empty_like(self.mean).normal_(generator=generator)
         return self.mean + torch.exp(self.log_std) * noise
+
+    def _sum(self, terms: torch.Tensor) -> torch.Tensor:
+        return (terms if self.used is None else torch.where(self.used, terms, 0.0)).sum(dim=-1)
 
 
 def discrete_head(logits: torch.Tensor, available: torch.Tensor | None = None) -> Discrete:

@@ -18,7 +18,7 @@ from equilibria.agents.learning.buffer import Buffer
 from equilibria.agents.learning.critics import CentralCritic, Critic, OwnCritic
 from equilibria.agents.learning.first_actions import TABLE, first_actions
 from equilibria.agents.learning.players import AgentPlayer, FrozenPlayer, Player
-from equilibria.agents.learning.policies import JointPolicy, ProductPolicy
+from equilibria.agents.learning.policies import JointPolicy
 from equilibria.agents.learning.rollout import Rollout, evaluate_returns
 from equilibria.agents.learning.settings import PPOSettings
 from equilibria.agents.learning.spaces import spaces_of
@@ -31,6 +31,7 @@ from equilibria.agents.learning.tensors import (
 )
 from equilibria.agents.learning.torch_import import torch
 from equilibria.agents.learning.updates import Updates
+from equilibria.agents.learning.vector_policies import product_policy
 from equilibria.sim.certificate import Certificate
 from equilibria.sim.contract import State
 from equilibria.sim.errors import Unsupported, unknown_name
@@ -78,6 +79,10 @@ class Learner:
     ) -> None:
         self.game, self.settings, self.seeds, self.budget = game, settings, seeds, budget
         self.spaces = spaces_of(game, roles)
+        if self.spaces.parts is not None and type(self).make_policy is not Learner.make_policy and policy is None:
+            raise Unsupported(
+                f"{game.name}: actions have several parts; {type(self).__name__} needs single discrete ones"
+            )
         self._generator = _generator(seeds.child("acting"))
         with one_thread():
             made: Any = policy if policy is not None else self.make_policy(_generator(seeds.child("policy")))
@@ -102,7 +107,7 @@ class Learner:
 
     def make_policy(self, generator: torch.Generator) -> JointPolicy:
         """Return the policy to train."""
-        return ProductPolicy(self.spaces, self.settings, generator)
+        return product_policy(self.spaces, self.settings, generator)
 
     def make_critic(self, generator: torch.Generator) -> Critic:
         """Return the critic to train."""

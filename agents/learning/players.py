@@ -26,7 +26,7 @@ class Player(Protocol):
         ...
 
     def act(self, obs: torch.Tensor, mask: torch.Tensor | None) -> AnyArray:
-        """Return actions int64 [B, n] for observations float32 [B, n, D] and masks bool [B, n, A]."""
+        """Return actions [B, n], or [B, n, parts], for observations float32 [B, n, D] and masks bool [B, n, A]."""
         ...
 
     def ended(self, over: BoolArray) -> None:
@@ -114,7 +114,8 @@ class AgentPlayer:
         worlds, agents = obs.shape[:2]
         allowed = None if mask is None else mask.flatten(0, 1).numpy()
         chosen = self._agent.act(obs.flatten(0, 1).numpy(), allowed, self._rng)
-        return np.asarray(chosen).reshape(worlds, agents)
+        found = np.asarray(chosen)
+        return found.reshape(worlds, agents, *found.shape[1:])
 
     def ended(self, over: BoolArray) -> None:
         """Do nothing: rules have no memory."""

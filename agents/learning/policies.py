@@ -17,6 +17,7 @@ from equilibria.agents.learning.networks import GroupLinear, Trunk
 from equilibria.agents.learning.settings import PPOSettings
 from equilibria.agents.learning.spaces import Spaces
 from equilibria.agents.learning.torch_import import torch
+from equilibria.sim.errors import Unsupported
 from equilibria.sim.types import BoolArray
 
 HEAD_GAIN = 0.01
@@ -46,6 +47,22 @@ class JointPolicy(Protocol):
         ...
 
 
+def policy_trunk(spaces: Spaces, settings: PPOSettings, generator: torch.Generator) -> Trunk:
+    """Return the hidden layers of independent policies."""
+    groups = spaces.groups(settings.share)
+    return Trunk(
+        spaces.observation,
+        hidden=settings.hidden,
+        layers=settings.layers,
+        activation=settings.activation,
+        norm=spaces.normalises(settings.input_norm, spaces.observation),
+        groups=groups,
+        ids=spaces.agents if settings.agent_ids and not groups and spaces.agents > 1 else 0,
+        recurrent=settings.recurrent,
+        generator=generator,
+    )
+
+
 class ProductPolicy(torch.nn.Module):
     """Independent softmax policies: a perceptron or GRU per agent, weights shared by ``settings.share``.
 
@@ -59,19 +76,11 @@ class ProductPolicy(torch.nn.Module):
 
     def __init__(self, spaces: Spaces, settings: PPOSettings, generator: torch.Generator) -> None:
         super().__init__()
+        if spaces.parts is not None:
+            raise Unsupported("softmax policies need one discrete action per agent; see vector_policies")
         self.agents, self.actions = spaces.agents, spaces.actions
         groups = spaces.groups(settings.share)
-        self.trunk = Trunk(
-            spaces.observation,
-            hidden=settings.hidden,
-            layers=settings.layers,
-            activation=settings.activation,
-            norm=spaces.normalises(settings.input_norm, spaces.observation),
-            groups=groups,
-            ids=spaces.agents if settings.agent_ids and not groups and spaces.agents > 1 else 0,
-            recurrent=settings.recurrent,
-            generator=generator,
-        )
+        self.trunk = policy_trunk(spaces, settings, generator)
         self.head = GroupLinear(settings.hidden, spaces.actions, gain=HEAD_GAIN, groups=groups, generator=generator)
 
     def begin(self, worlds: int, generator: torch.Generator) -> Context:

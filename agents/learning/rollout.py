@@ -21,7 +21,7 @@ from equilibria.agents.learning.torch_import import torch
 from equilibria.games.vector.states import load_worlds, save_worlds
 from equilibria.sim.contract import State
 from equilibria.sim.errors import InvalidValue, Unsupported
-from equilibria.sim.types import BoolArray, FloatArray, IntArray
+from equilibria.sim.types import AnyArray, BoolArray, FloatArray, IntArray
 
 ROWS = 8192
 """Rows per call when values are computed after the collection; keeps activations in the cache."""
@@ -76,11 +76,13 @@ class Rollout:
         self.critic_context: Context = {}
         self._begun: BoolArray = np.ones(worlds, np.bool_)
         self._fresh = True
-        self._actions: IntArray = np.zeros((worlds, spaces.everyone), np.int64)
-        self._by_role: dict[str, IntArray] = {}
+        shape = getattr(game, "action_shape", ())
+        self._actions: AnyArray = np.zeros((worlds, spaces.everyone, *shape), getattr(game, "action_type", np.int64))
+        self._by_role: dict[str, AnyArray] = {}
         first = 0
         for role, spec in game.roles.items():
-            self._by_role[role] = self._actions[:, first : first + spec.count]
+            part = self._actions[:, first : first + spec.count]
+            self._by_role[role] = part[..., : spec.action_shape[0]] if shape else part
             first += spec.count
         self._masked = self._mask_of(spaces) is not None
         self._absent = self._present() is not None
@@ -170,17 +172,23 @@ class Rollout:
         for spaces, player in self.seats.others:
             mask = self._mask_of(spaces)
             seen = buffer.obs[t][:, torch.from_numpy(spaces.columns)]
-            self._actions[:, spaces.columns] = player.act(seen, None if mask is None else torch.from_numpy(mask))
+            self._play(spaces, player.act(seen, None if mask is None else torch.from_numpy(mask)))
         mask_t = None if buffer.mask is None else buffer.mask[t]
         action = policy.act(buffer.controlled(buffer.obs[t]), mask_t, self.context, generator)
         self.context = action.context
         buffer.actions[t], buffer.log_prob[t] = action.actions, action.log_prob
         if action.extras:
             buffer.keep(t, dict(action.extras))
-        if self.spaces.all_columns:
-            self._actions[:] = action.actions.numpy()
+        self._play(self.spaces, action.actions.numpy())
+
+    def _play(self, spaces: Spaces, actions: AnyArray) -> None:
+        """Take down the actions [B, n] or [B, n, parts] of some agents for the next step."""
+        if spaces.parts is not None:
+            self._actions[:, spaces.columns, : spaces.parts.width] = actions
+        elif spaces.all_columns:
+            self._actions[:] = actions
         else:
-            self._actions[:, self.spaces.columns] = action.actions.numpy()
+            self._actions[:, spaces.columns] = actions
 
     def _value(self, critic: Critic, buffer: Buffer, t: int) -> None:
         """Predict as the collection goes on (recurrent critics)."""
@@ -238,6 +246,8 @@ class Rollout:
 
     def _mask_of(self, spaces: Spaces) -> BoolArray | None:
         """Return available actions [B, N, A] of some agents, ``None`` when all always are."""
+        if spaces.parts is not None:
+            return None
         masks = {role: self.game.action_mask(self.state, role) for role in self.game.roles}
         if spaces.legal is None and all(mask is None for mask in masks.values()):
             return None
@@ -312,7 +322,7 @@ def evaluate_returns(
         for spaces, player in rollout.seats.others:
             mask = rollout._mask_of(spaces)
             seen = obs[:, torch.from_numpy(spaces.columns)]
-            rollout._actions[:, spaces.columns] = player.act(seen, None if mask is None else torch.from_numpy(mask))
+            rollout._play(spaces, player.act(seen, None if mask is None else torch.from_numpy(mask)))
         game.step(rollout.state, rollout._by_role)
         over = rollout.state.ended
         if over.any():

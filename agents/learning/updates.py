@@ -259,7 +259,8 @@ class Updates:
     ) -> torch.Tensor:
         if log_probs is None or batch.old_log_probs is None:
             raise Unsupported("mirror descent needs a policy whose evaluate() returns log_probs of all actions")
-        kl = (log_probs.exp() * (log_probs - batch.old_log_probs)).sum(dim=-1)
+        divergence = getattr(self.actor, "divergence", _divergence)
+        kl = divergence(log_probs, batch.old_log_probs)
         return mdpo_loss(log_prob, batch.log_prob, gain, kl, step_size=self._step_size, active=batch.active)
 
     def _critic_step(self, batch: Batch) -> dict[str, float]:
@@ -316,6 +317,11 @@ def _naming(unit: int) -> Iterator[None]:
         if error.step >= 0:
             raise
         raise NumericalError(error.variable, math.nan, step=unit) from error
+
+
+def _divergence(new: torch.Tensor, old: torch.Tensor) -> torch.Tensor:
+    """Return KL(new || old) of log-probabilities of all actions."""
+    return (new.exp() * (new - old)).sum(dim=-1)
 
 
 def _standardised(values: torch.Tensor, active: torch.Tensor | None) -> torch.Tensor:

@@ -9,14 +9,25 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Discrete, MultiDiscrete, Space
 from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils.conversions import parallel_to_aec
 
 from equilibria.games.vector.base import VectorWorld, WorldState
+from equilibria.sim.contract import Role
 from equilibria.sim.errors import GameError, IllegalAction
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import AnyArray
+
+
+def _space(spec: Role) -> Space[Any]:
+    if spec.actions:
+        return Discrete(spec.actions)
+    if spec.choices:
+        return MultiDiscrete(spec.choices)
+    low = np.array(spec.low or [-np.inf] * spec.action_shape[0], np.float32)
+    high = np.array(spec.high or [np.inf] * spec.action_shape[0], np.float32)
+    return Box(low, high, spec.action_shape, np.float32)
 
 
 class ParallelView(ParallelEnv):  # type: ignore[misc]
@@ -48,8 +59,11 @@ class ParallelView(ParallelEnv):  # type: ignore[misc]
                 name = next(names)
                 self._places[name] = (role, i)
                 self._observation_spaces[name] = Box(low, high, spec.observation, np.float32)
-                self._action_spaces[name] = Discrete(spec.actions)
-        self._actions = {role: np.zeros((1, spec.count), dtype=np.int64) for role, spec in world.roles.items()}
+                self._action_spaces[name] = _space(spec)
+        self._actions: dict[str, AnyArray] = {
+            role: np.zeros((1, spec.count, *spec.action_shape), dtype=world.action_type)
+            for role, spec in world.roles.items()
+        }
         self._state: WorldState | None = None
         self._seed, self._episode = 0, 0
 
@@ -113,10 +127,9 @@ class ParallelView(ParallelEnv):  # type: ignore[misc]
         for name, action in actions.items():
             role, i = self._places[name]
             if not self._action_spaces[name].contains(action):
-                raise IllegalAction(
-                    f"{self.world.name}: action of {name} must be an integer in "
-                    f"0..{self.world.roles[role].actions - 1}, got {action!r}"
-                )
+                spec = self.world.roles[role]
+                wanted = f"an integer in 0..{spec.actions - 1}" if spec.actions else f"in {self._action_spaces[name]}"
+                raise IllegalAction(f"{self.world.name}: action of {name} must be {wanted}, got {action!r}")
             self._actions[role][0, i] = action
 
     def _look(self, observation: AnyArray) -> dict[str, AnyArray]:

@@ -24,7 +24,7 @@ def pettingzoo_world(environment: str, *, horizon: int = 1000, **options: Any) -
 
     Raises:
         UnsupportedGame: If the module is missing, offers neither, or refuses the options.
-        Unsupported: If its spaces are not discrete actions and observations of a fixed length.
+        Unsupported: If its actions are of no known kind or observations have no fixed length.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # PettingZoo's own way of making environments

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from gymnasium.spaces import Box, Dict, Discrete, Space
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space
 from gymnasium.spaces.utils import flatdim, flatten
 
 from equilibria.sim.errors import Unsupported
-from equilibria.sim.types import AnyArray, BoolArray, FloatArray, IntArray
+from equilibria.sim.types import AnyArray, BoolArray, FloatArray
 
 
 class Seat(Protocol):
@@ -32,8 +32,8 @@ class Seat(Protocol):
         """Write observations [N, D], legal actions [N, A] and who is there [N]."""
         ...
 
-    def step(self, actions: IntArray, reward: FloatArray) -> None:
-        """Play actions [N]; write rewards [N]."""
+    def step(self, actions: AnyArray, reward: FloatArray) -> None:
+        """Play actions [N] or [N, parts]; write rewards [N]."""
         ...
 
 
@@ -56,15 +56,38 @@ def entries(space: Space[Any], agent: str) -> int:
         raise Unsupported(f"observations of {agent!r} have no fixed length: {space}") from error
 
 
-def choices(space: Space[Any], agent: str) -> int:
-    """Return the number of actions.
+def acting(space: Space[Any], agent: str) -> dict[str, Any]:
+    """Return what a ``Role`` says of actions in this space.
 
     Raises:
-        Unsupported: If the space is not discrete, beginning at 0.
+        Unsupported: If the space is none of Discrete, MultiDiscrete, MultiBinary and Box of floating-point numbers,
+            or its options do not begin at 0.
     """
-    if not isinstance(space, Discrete) or int(space.start) != 0:
-        raise Unsupported(f"actions of {agent!r} must be Discrete beginning at 0, got {space}")
-    return int(space.n)
+    if isinstance(space, Discrete) and int(space.start) == 0:
+        return {"actions": int(space.n)}
+    if isinstance(space, MultiBinary):
+        parts = int(np.prod(space.shape))
+        return {"actions": 0, "action_shape": (parts,), "choices": (2,) * parts}
+    if isinstance(space, MultiDiscrete) and not np.any(space.start):
+        options = tuple(int(n) for n in space.nvec.ravel())
+        return {"actions": 0, "action_shape": (len(options),), "choices": options}
+    if isinstance(space, Box) and np.issubdtype(space.dtype, np.floating) and space.low.size:
+        low, high = (tuple(float(x) for x in bound.ravel()) for bound in (space.low, space.high))
+        return {"actions": 0, "action_shape": (len(low),), "low": low, "high": high}
+    raise Unsupported(
+        f"actions of {agent!r} must be Discrete or MultiDiscrete beginning at 0, MultiBinary, or a Box of floating-point "
+        f"numbers, got {space}"
+    )
+
+
+def played(space: Space[Any], action: AnyArray) -> Any:
+    """Return an agent's row of the joint actions as its environment takes it; numbers are clipped to the bounds."""
+    if isinstance(space, Discrete):
+        return int(action)
+    flat = action[: int(np.prod(space.shape))]
+    if isinstance(space, Box):
+        flat = np.clip(flat, space.low.ravel(), space.high.ravel())
+    return flat.astype(space.dtype).reshape(space.shape)
 
 
 class _Eye:
@@ -72,7 +95,7 @@ class _Eye:
 
     def __init__(self, env: Any, agents: Sequence[str]) -> None:
         self.spaces = [seen_space(env.observation_space(agent)) for agent in agents]
-        self.counts = [choices(env.action_space(agent), agent) for agent in agents]
+        self.counts = [int(acting(env.action_space(agent), agent)["actions"]) for agent in agents]
 
     def write(self, i: int, seen: Any, info: Any, observation: AnyArray, mask: BoolArray) -> None:
         """Write row i; actions without a mask are all legal."""
@@ -110,10 +133,14 @@ class ParallelSeat:
             else:
                 mask[i, 0] = True
 
-    def step(self, actions: IntArray, reward: FloatArray) -> None:
+    def step(self, actions: AnyArray, reward: FloatArray) -> None:
         """Play the actions of those who are there."""
         there = set(self.env.agents)
-        chosen = {agent: int(a) for agent, a in zip(self.agents, actions, strict=True) if agent in there}
+        chosen = {
+            agent: played(self.env.action_space(agent), a)
+            for agent, a in zip(self.agents, actions, strict=True)
+            if agent in there
+        }
         self._seen, paid, ended, cut, self._infos = self.env.step(chosen)
         reward[:] = [float(paid.get(agent, 0.0)) for agent in self.agents]
         self.over = not self.env.agents or all(ended[a] or cut[a] for a in ended)
@@ -145,7 +172,7 @@ class TurnSeat:
                 mask[i] = False
                 mask[i, 0] = True
 
-    def step(self, actions: IntArray, reward: FloatArray) -> None:
+    def step(self, actions: AnyArray, reward: FloatArray) -> None:
         """Play the move of the agent whose turn it is; everybody is paid at once."""
         env = self.env
         mover = env.agent_selection

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from equilibria.games.foreign.seats import ParallelSeat, Seat, TurnSeat, choices, entries, seen_space
+from equilibria.games.foreign.seats import ParallelSeat, Seat, TurnSeat, acting, entries, seen_space
 from equilibria.games.vector.base import VectorWorld, WorldState
 from equilibria.sim.contract import Role
-from equilibria.sim.errors import GameError, InvalidValue
+from equilibria.sim.errors import GameError, InvalidValue, Unsupported
 from equilibria.sim.types import AnyArray, BoolArray
 
 
@@ -43,7 +43,7 @@ class ForeignWorld(VectorWorld):
         horizon: Steps after which an episode is cut.
 
     Raises:
-        Unsupported: If actions are not discrete or observations have no fixed length.
+        Unsupported: If actions are of no known kind, or observations have no fixed length.
     """
 
     def __init__(self, make: Callable[[], Any], *, name: str, horizon: int = 1000) -> None:
@@ -55,11 +55,13 @@ class ForeignWorld(VectorWorld):
         groups = _roles(env, self._names)
         length = max(entries(env.observation_space(agent), agent) for agent in self._names)
         roles = {
-            role: Role(count=len(members), observation=(length,), actions=_common(env, members))
+            role: Role(count=len(members), observation=(length,), **acting(env.action_space(members[0]), members[0]))
             for role, members in groups.items()
         }
         VectorWorld.__init__(self, roles, horizon=horizon, end="truncated", bounds=_bounds(env, self._names))
-        self._most = max(role.actions for role in roles.values())
+        if self._turns and self.action_shape:
+            raise Unsupported(f"{name}: turn-based environments need Discrete actions; others cannot be told to wait")
+        self._most = max(1, *(role.actions for role in roles.values()))
         env.close()
 
     def reset(self, key: int, batch: int) -> ForeignState:
@@ -80,7 +82,9 @@ class ForeignWorld(VectorWorld):
         return np.asarray(state.own["present"], dtype=np.bool_)
 
     def action_mask(self, state: WorldState, role: str) -> BoolArray | None:
-        """Return [B, N, A] legal actions of a role."""
+        """Return [B, N, A] legal actions of a role, ``None`` for actions of several parts."""
+        if self.action_shape:
+            return None
         mask = state.own["mask"][:, self._slice(role), : self.roles[role].actions]
         return np.asarray(mask, dtype=np.bool_)
 
@@ -119,7 +123,7 @@ class ForeignWorld(VectorWorld):
             "cut": np.zeros(batch, np.bool_),
             "present": np.zeros((batch, self.agents), np.bool_),
             "mask": np.zeros((batch, self.agents, self._most), np.bool_),
-            "log": np.zeros((batch, self.horizon, self.agents), np.int64),
+            "log": np.zeros((batch, self.horizon, self.agents, *self.action_shape), self.action_type),
         }
 
     def _begin(self, state: WorldState) -> None:
@@ -179,10 +183,6 @@ def _roles(env: Any, names: list[str]) -> dict[str, list[str]]:
         kinds = {(str(env.observation_space(a)), str(env.action_space(a))) for a in members}
         split |= {role: members} if len(kinds) == 1 else {a: [a] for a in members}
     return split
-
-
-def _common(env: Any, members: list[str]) -> int:
-    return choices(env.action_space(members[0]), members[0])
 
 
 def _bounds(env: Any, names: list[str]) -> tuple[float, float]:

@@ -17,6 +17,7 @@ from equilibria.sim.lazy import exports
 _PUBLIC: dict[str, str] = {
     "Aloha": "aloha",
     "CoordinationWorld": "coordination",
+    "LinearQuadratic": "linear_quadratic",
     "MiniBattle": "two_teams",
     "PopulationFamily": "families",
     "ResourceOccupation": "particles",

@@ -19,6 +19,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from equilibria.games.vector.actions import check_parts
+from equilibria.games.vector.actions import kind as _kind
 from equilibria.games.vector.kernels import tally
 from equilibria.sim.contract import Role
 from equilibria.sim.errors import GameError, IllegalAction, InvalidValue
@@ -37,7 +39,7 @@ class WorldState:
         clock: Steps since ``reset``, over all episodes.
         elapsed: [B] steps done in the present episode.
         own: Arrays of the world's own, by name.
-        actions: [B, N] actions of the last step.
+        actions: [B, N] actions of the last step; [B, N, parts] for actions of several parts.
         observation: float32 [B, N, D].
         final_observation: float32 [B, N, D] last observation of the episode that ended most recently.
         reward: [B, N] of the last step.
@@ -50,7 +52,7 @@ class WorldState:
     clock: int
     elapsed: IntArray
     own: dict[str, AnyArray]
-    actions: IntArray
+    actions: AnyArray
     observation: Observations
     final_observation: Observations
     reward: FloatArray
@@ -65,17 +67,22 @@ class WorldState:
 
 
 class VectorWorld:
-    """Base of compiled worlds with discrete actions; satisfies ``sim.contract.VectorGame``.
+    """Base of compiled worlds; satisfies ``sim.contract.VectorGame``.
 
     Args:
-        roles: Roles by name; all observations of a world have the same length.
+        roles: Roles by name; all observations of a world have the same length, all actions are of one kind: single
+            discrete ones, or [parts] numbers, or [parts] discrete ones (shorter ones leave the last parts unused).
         horizon: Steps of an episode.
         end: ``"terminated"`` when nothing follows the last step, ``"truncated"`` when only the clock ends it.
         bounds: Least and largest entry of an observation.
         check_actions: Check shape, type and range of actions in every step.
 
     Raises:
-        InvalidValue: If the horizon is below 1.
+        InvalidValue: If the horizon is below 1 or roles have different kinds of actions.
+
+    Attributes:
+        action_shape: () for single discrete actions, else [most parts].
+        action_type: int64, or float64 for continuous actions.
     """
 
     backend: ClassVar[Literal["numba", "torch"]] = "numba"
@@ -94,6 +101,7 @@ class VectorWorld:
             raise InvalidValue(f"{self.name}: horizon must be at least 1 step, got {horizon!r}")
         self.roles = dict(roles)
         self.horizon, self.end, self.bounds, self.check_actions = horizon, end, bounds, check_actions
+        self.action_shape, self.action_type = _kind(self.name, self.roles)
         self._slices: dict[str, slice] = {}
         agents = 0
         for role, spec in self.roles.items():
@@ -118,7 +126,7 @@ class VectorWorld:
             clock=0,
             elapsed=np.zeros(batch, dtype=np.int64),
             own=self._allocate(batch),
-            actions=np.zeros(size, dtype=np.int64),
+            actions=np.zeros((*size, *self.action_shape), dtype=self.action_type),
             observation=np.zeros((*size, length), dtype=np.float32),
             final_observation=np.zeros((*size, length), dtype=np.float32),
             reward=np.zeros(size),
@@ -195,10 +203,15 @@ class VectorWorld:
             given = np.asarray(actions[role])
             if self.check_actions:
                 self._check(role, given, state.batch)
-            state.actions[:, part] = given
+            if self.action_shape:
+                state.actions[:, part, : self.roles[role].action_shape[0]] = given
+            else:
+                state.actions[:, part] = given
 
     def _check(self, role: str, given: AnyArray, batch: int) -> None:
         spec = self.roles[role]
+        if self.action_shape:
+            return check_parts(self.name, role, spec, given, batch)
         if given.shape != (batch, spec.count) or not np.issubdtype(given.dtype, np.integer):
             raise IllegalAction(
                 f"{self.name}: actions of role {role!r} must be integers of shape ({batch}, {spec.count}), "

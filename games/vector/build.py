@@ -7,6 +7,7 @@ import numpy as np
 from equilibria.games.vector import markov, tabular
 from equilibria.games.vector.aloha import Aloha, ladder
 from equilibria.games.vector.coordination import CoordinationWorld
+from equilibria.games.vector.linear_quadratic import LinearQuadratic
 from equilibria.games.vector.markov import MarkovWorld, RecallWorld
 from equilibria.games.vector.payoffs import climbing_payoff, penalty_payoff
 from equilibria.games.vector.settings import (
@@ -15,6 +16,7 @@ from equilibria.games.vector.settings import (
     ChainSettings,
     CoordinationSettings,
     CoordinationWorldSettings,
+    LinearQuadraticSettings,
     PenaltySettings,
     RandomProcessSettings,
     RecallSettings,
@@ -85,6 +87,11 @@ def team_matrix_world(settings: TeamMatrixWorldSettings, *, seeds: SeedTree) -> 
 def chain_mdp(settings: ChainSettings, *, seeds: SeedTree) -> MarkovWorld:
     """Build the chain."""
     return markov.chain(settings.states, discount=settings.discount, horizon=settings.horizon)
+
+
+def linear_quadratic(settings: LinearQuadraticSettings, *, seeds: SeedTree) -> LinearQuadratic:
+    """Build the linear world."""
+    return LinearQuadratic(**settings.model_dump())
 
 
 def random_mdp(settings: RandomProcessSettings, *, seeds: SeedTree) -> MarkovWorld:

@@ -8,6 +8,7 @@ from equilibria.games.vector.settings import (
     ChainSettings,
     CoordinationSettings,
     CoordinationWorldSettings,
+    LinearQuadraticSettings,
     PenaltySettings,
     RandomProcessSettings,
     RecallSettings,
@@ -99,5 +100,12 @@ contextual_bandit = _FAMILY.game(
     "Contexts and arms with noisy rewards; exact optimum",
     "build:contextual_bandit",
     BanditSettings,
+)
+linear_quadratic = _FAMILY.game(
+    "linear_quadratic",
+    "A linear state held near 0 by continuous pushes; one agent, exact optimum",
+    "build:linear_quadratic",
+    LinearQuadraticSettings,
+    reference="Bertsekas (2012), Dynamic programming and optimal control",
 )
 recall = _FAMILY.game("recall", "Memory task: a bit is shown once and asked for later", "build:recall", RecallSettings)

@@ -89,6 +89,18 @@ class ChainSettings(Settings):
     horizon: int = Field(default=32, ge=1, le=1_000_000, description="Steps until an episode is cut.")
 
 
+class LinearQuadraticSettings(Settings):
+    """A linear state with quadratic costs."""
+
+    pull: float = Field(default=1.0, description="Factor a of the state.")
+    push: float = Field(default=0.5, description="Effect b of an action, not 0.")
+    state_cost: float = Field(default=1.0, gt=0, description="Cost q of the squared state.")
+    action_cost: float = Field(default=0.2, gt=0, description="Cost r of the squared action.")
+    noise: float = Field(default=0.3, ge=0, description="Standard deviation of the noise on the state.")
+    discount: float = Field(default=0.9, ge=0, lt=1, description="Discount factor of the exact values.")
+    horizon: int = Field(default=32, ge=1, le=1_000_000, description="Steps until an episode is cut.")
+
+
 class RandomProcessSettings(Settings):
     """A dense random Markov decision process."""
 

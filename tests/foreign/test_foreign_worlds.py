@@ -140,9 +140,9 @@ class Fading(ParallelEnv):  # type: ignore[misc]
 
     metadata: ClassVar[dict[str, Any]] = {"name": "fading_v0"}
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = 0) -> None:
         self.possible_agents = [f"soul_{i}" for i in range(3)]
-        self.spaces = {a: (Box(0, 9, (1,), np.float32), Discrete(2)) for a in self.possible_agents}
+        self.spaces = {a: (Box(0, 9, (1,), np.float32), Discrete(2, start=first)) for a in self.possible_agents}
 
     def observation_space(self, agent: str) -> Any:
         return self.spaces[agent][0]
@@ -208,7 +208,7 @@ def test_bad_input_has_names() -> None:
     with pytest.raises(UnsupportedGame, match="refuses the options"):
         pettingzoo_world(SPREAD, cycles=3)
     with pytest.raises(Unsupported, match="must be Discrete"):
-        pettingzoo_world(SPREAD, continuous_actions=True)
+        ForeignWorld(lambda: Fading(first=1), name="fading")
     with pytest.raises(UnknownName, match="did you mean"):
         openspiel_world("leduc_pokr")
     world = openspiel_world("kuhn_poker")
