@@ -25,6 +25,8 @@ from equilibria.sim.types import AnyArray, FloatArray, IntArray
 _EPSILON = np.float32(1e-5)
 _ENTRIES = 49152
 """Activations of one layer and block; about four such arrays are in use at once."""
+_LEAST_ROWS = 256
+"""Rows of a block of a wide network; fewer would read the weights too often."""
 
 Loss = Callable[[AnyArray, int, int], None]
 """Replaces outputs [O, >= rows] of samples first .. first + count of the minibatch by their gradients."""
@@ -82,7 +84,7 @@ class PerceptronStep:
         self._tanh, self._lanes, self._normalises = trunk.tanh, lanes, trunk.input_norm is not None
         norms: list[Any] = [trunk.input_norm, *trunk.norms]
         self._layers = [self._layer(linear, norm) for linear, norm in zip([*trunk.linears, head], norms, strict=True)]
-        self.samples = max(_ENTRIES // (trunk.hidden * lanes), 1)
+        self.samples = -(-max(_ENTRIES // trunk.hidden, _LEAST_ROWS) // lanes)
         size = self.samples * lanes
         self._input = torch.zeros(size, trunk.inputs + trunk.ids + 1)
         self._input[:, -1] = 1.0
@@ -137,9 +139,9 @@ class PerceptronStep:
         found = torch.empty(len(source), len(self._out))
         for first in range(0, len(source), self.samples * self._lanes):
             n = min(self.samples * self._lanes, len(source) - first)
-            views = self._views.get(n // self._lanes) or self._make_views(n // self._lanes)
-            step_kernels.standardise(source, first, n, self._normalises, _EPSILON, views[0])
-            found[first : first + n] = self._forward(n, *views[1:3], views[4]).t()
+            seen, below, into, _, out = self._views.get(n // self._lanes) or self._make_views(n // self._lanes)
+            step_kernels.standardise(source, first, n, self._normalises, _EPSILON, seen)
+            found[first : first + n] = self._forward(n, below, into, out).t()
         return found
 
     def _forward(self, n: int, below: Any, into: Any, out: Any) -> torch.Tensor:

@@ -17,6 +17,12 @@ from equilibria.sim.jit import kernel
 BLOCK = 128
 _ONE = np.float32(1.0)
 _NIL = np.float32(0.0)
+_HALF = np.float32(0.5)
+_MASKED = np.float32(-1e10)
+_LOW = np.float32(-87.0)
+_LOG2E = np.float32(1.4426950408889634)
+_LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
+_C3, _C4, _C5, _C6, _C7 = (np.float32(1 / math.factorial(n)) for n in range(3, 8))
 
 
 @kernel
@@ -233,6 +239,48 @@ def backward(tanh, rows, g, x, mean, scale):  # type: ignore[no-untyped-def]
                     g_row[r] = d if x_row[r] > width_of[r] else _NIL
 
 
+@kernel(division="numpy")
+def _exponentials(logits, top, gap, weight, total, mean_gap, bits, powers):  # type: ignore[no-untyped-def]
+    """Write gap [A, R] = logits - top, weight = exp(gap), and their sums total and sum of weight gap [R].
+
+    exp(x) = 2^k exp(f) with a polynomial in f, relative error 1e-7; 0 below -87.  ``powers`` [R] is ``bits`` [R] seen
+    as float32.  Not-a-number stays what it is.
+    """
+    top[:] = logits[0]
+    for a in range(1, logits.shape[0]):
+        row = logits[a]
+        for r in range(len(row)):
+            top[r] = max(row[r], top[r])
+    total[:] = _NIL
+    mean_gap[:] = _NIL
+    for a in range(logits.shape[0]):
+        row, gap_row, into = logits[a], gap[a], weight[a]
+        for r in range(len(row)):
+            g = row[r] - top[r]
+            gap_row[r] = g
+            z = max(g, _LOW)
+            k = np.floor(z * _LOG2E + _HALF)
+            f = z - k * _LN2_HIGH - k * _LN2_LOW
+            into[r] = _ONE + f * (_ONE + f * (_HALF + f * (_C3 + f * (_C4 + f * (_C5 + f * (_C6 + f * _C7))))))
+            bits[r] = (np.int32(k) + np.int32(127)) << np.int32(23)
+        for r in range(len(row)):
+            g = gap_row[r]
+            e = _NIL if g < _LOW else into[r] * powers[r]
+            into[r] = e
+            total[r] += e
+            mean_gap[r] += e * g
+
+
+@kernel(division="numpy")
+def _slopes(logits, gap, weight, mean_gap, pull, pressure, scale):  # type: ignore[no-untyped-def]
+    """Write to logits [A, R] what both terms of the loss say about all actions, the drawn ones included."""
+    for a in range(logits.shape[0]):
+        into, gap_row, weight_row = logits[a], gap[a], weight[a]
+        for r in range(len(into)):
+            p = weight_row[r] * scale[r]
+            into[r] = p * (pressure[r] * (gap_row[r] - mean_gap[r]) - pull[r])
+
+
 @kernel
 def policy_gradient(  # type: ignore[no-untyped-def]
     logits, index, first, count, mask, actions, old_log_prob, advantage, active, share, clip, entropy_weight, sums
@@ -247,51 +295,49 @@ def policy_gradient(  # type: ignore[no-untyped-def]
     choices = logits.shape[0]
     agents = actions.shape[1]
     masked, everyone = mask.shape[0] > 0, active.shape[0] == 0
-    gap, chance = np.empty(choices), np.empty(choices)
-    r = -1
-    for place in range(first, first + count):
-        s = index[place]
-        for i in range(agents):
-            r += 1
-            if not (everyone or active[s, i]):
+    rows = count * agents
+    gaps, weights = np.empty((choices, BLOCK), np.float32), np.empty((choices, BLOCK), np.float32)
+    vectors = np.empty((6, BLOCK), np.float32)
+    bits = np.empty(BLOCK, np.int32)
+    powers = bits.view(np.float32)
+    for start in range(0, rows, BLOCK):
+        size = min(BLOCK, rows - start)
+        part, gap, weight = logits[:, start : start + size], gaps[:, :size], weights[:, :size]
+        total, mean_gap, pull = vectors[0, :size], vectors[1, :size], vectors[2, :size]
+        pressure, scale = vectors[3, :size], vectors[4, :size]
+        if masked:
+            for r in range(size):
+                s, i = index[first + (start + r) // agents], (start + r) % agents
                 for a in range(choices):
-                    logits[a, r] = 0.0
+                    if not mask[s, i, a]:
+                        part[a, r] = _MASKED
+        _exponentials(part, vectors[5, :size], gap, weight, total, mean_gap, bits, powers)
+        for r in range(size):
+            s, i = index[first + (start + r) // agents], (start + r) % agents
+            if not (everyone or active[s, i]):
+                pull[r], pressure[r], scale[r], mean_gap[r] = _NIL, _NIL, _NIL, _NIL
                 continue
-            top = -math.inf
-            for a in range(choices):
-                if (not masked or mask[s, i, a]) and not logits[a, r] <= top:
-                    top = logits[a, r]
-            total = 0.0
-            mean_gap = 0.0
-            for a in range(choices):
-                gap[a] = logits[a, r] - top
-                weight = math.exp(gap[a]) if not masked or mask[s, i, a] else 0.0
-                total += weight
-                if weight > 0.0:
-                    mean_gap += weight * gap[a]
-                chance[a] = weight
-            norm = math.log(total)
-            mean_gap /= total
-            entropy = norm - mean_gap
-            chosen = actions[s, i]
-            log_ratio = gap[chosen] - norm - old_log_prob[s, i]
+            norm = math.log(total[r])
+            middle = mean_gap[r] / np.float64(total[r])
+            log_ratio = gap[actions[s, i], r] - norm - old_log_prob[s, i]
             ratio = math.exp(log_ratio)
             gain = advantage[s, i]
             near = min(max(ratio, 1.0 - clip), 1.0 + clip)
-            pull = -gain * ratio * share if ratio * gain <= near * gain else 0.0
+            beyond = ratio > 1.0 + clip if gain > 0.0 else ratio < 1.0 - clip  # where min() takes the clipped term
+            pull[r] = 0.0 if beyond else -gain * ratio * share
+            pressure[r] = entropy_weight * share
+            scale[r] = 1.0 / total[r]
+            mean_gap[r] = middle
             sums[0] += min(ratio * gain, near * gain)
-            sums[1] += entropy
+            sums[1] += norm - middle
             sums[2] += ratio - 1.0 - log_ratio
             if abs(ratio - 1.0) > clip:
                 sums[3] += 1.0
             sums[4] = max(sums[4], abs(log_ratio))
-            for a in range(choices):
-                p = chance[a] / total
-                slope = -pull * p
-                if p > 0.0:
-                    slope += entropy_weight * share * p * (gap[a] - mean_gap)
-                logits[a, r] = slope
-            logits[chosen, r] += pull
+        _slopes(part, gap, weight, mean_gap, pull, pressure, scale)
+        for r in range(size):
+            s, i = index[first + (start + r) // agents], (start + r) % agents
+            part[actions[s, i], r] += pull[r]
 
 
 @kernel

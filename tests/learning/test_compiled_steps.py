@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from equilibria.agents.learning import loss_kernels, step_kernels
 from equilibria.agents.learning.adam import FlatAdam
 from equilibria.agents.learning.compiled_steps import compiles
 from equilibria.agents.learning.learner import Learner
@@ -83,7 +84,7 @@ def pair(game: Any, roles: Any = "all", opponents: Any = None, **changes: Any) -
 
 CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "spread": (SimpleSpread(), {}),
-    "one minibatch of several blocks": (SimpleSpread(), {"minibatches": 1, "worlds": 4, "hidden": 1024, "layers": 1}),
+    "one minibatch of several blocks": (SimpleSpread(), {"minibatches": 1, "worlds": 12, "hidden": 1024, "layers": 1}),
     "own critic, relu": (SimpleSpread(), {"critic": "own", "activation": "relu", "layers": 3}),
     "team value": (SimpleSpread(), {"values": "team", "value_clip": None, "huber": 0.1}),
     "no numbers": (SimpleSpread(), {"agent_ids": False, "value_norm": "per_agent", "max_grad_norm": 0.05}),
@@ -108,6 +109,43 @@ def test_compiled_steps_equal_those_of_autograd(case: str) -> None:
         np.testing.assert_allclose(numbers[0][name], want, rtol=2e-3, atol=2e-5, err_msg=name)
     for own, other in zip(_weights(ours), _weights(plain), strict=True):
         assert torch.allclose(own, other, atol=3e-5)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("width", [1.0, 60.0])
+def test_the_gradient_of_many_rows_is_that_of_the_loss_kernel(masked: bool, width: float) -> None:
+    rng = np.random.default_rng(3)
+    samples, agents, choices = 300, 3, 5
+    index = rng.permutation(samples)[:201]
+    actions = rng.integers(0, choices, (samples, agents))
+    mask = rng.random((samples, agents, choices)) < 0.6
+    np.put_along_axis(mask, actions[..., None], True, 2)
+    mask = mask if masked else np.ones((0, 0, 0), np.bool_)
+    active = rng.random((samples, agents)) < 0.7 if masked else np.ones((0, 0), np.bool_)
+    logits = (width * rng.standard_normal((len(index) * agents, choices))).astype(np.float32)
+    allowed = np.where(mask[index].reshape(logits.shape), logits, -np.inf) if masked else logits
+    top = allowed.max(axis=1, keepdims=True)
+    plain = logits - top - np.log(np.exp(allowed - top).sum(axis=1, keepdims=True))
+    old = np.zeros((samples, agents), np.float32)
+    old[index] = np.take_along_axis(plain, actions[index].reshape(-1, 1), 1).reshape(-1, agents)
+    old += (0.2 * rng.standard_normal(old.shape)).astype(np.float32)
+    gain = rng.standard_normal((samples, agents)).astype(np.float32)
+    count = int(active[index].sum()) if masked else logits.shape[0]
+    want, wanted = np.empty_like(logits), np.zeros(6)
+    loss_kernels.clipped_policy(
+        logits, mask[index].reshape(-1, choices) if masked else np.ones((0, 0), np.bool_), actions[index].ravel(),
+        old[index].ravel(), gain[index].ravel(), active[index].ravel() if masked else np.ones(0, np.bool_), 0.2, 0.05,
+        want, wanted,
+    )  # fmt: skip
+    got, sums = np.ascontiguousarray(logits.T), np.zeros(5)
+    arguments = (index, 0, len(index), mask, actions, old, gain, active, 1 / count, 0.2, 0.05, sums)
+    step_kernels.policy_gradient(got, *arguments)
+    np.testing.assert_allclose(got.T, want, rtol=2e-5, atol=2e-6 / count)
+    np.testing.assert_allclose(sums, wanted[1:], rtol=1e-5, atol=1e-5)
+    got[:] = logits.T
+    got[1, 0] = np.nan
+    step_kernels.policy_gradient(got, *arguments)
+    assert masked or np.isnan(sums[:3]).all()
 
 
 def test_agents_that_do_not_lie_side_by_side_are_gathered() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import torch
 from equilibria.agents.learning.learner import Learner
 from equilibria.agents.learning.losses import decoupled_loss, policy_loss
 from equilibria.agents.learning.scaling import diagnose, on_plateau
-from equilibria.agents.learning.settings import PPOSettings
+from equilibria.agents.learning.settings import MAPPOSettings, PPOSettings
 from equilibria.games.vector.markov import contextual_bandit
+from equilibria.games.vector.spread import SimpleSpread
 from equilibria.sim.errors import InvalidValue
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import FloatArray
@@ -115,3 +117,44 @@ def test_the_reference_policy_is_the_average_of_past_ones() -> None:
     learner.step(1)
     third = learner.actor.head.weight.detach()
     assert torch.allclose(learner.updates.reference.head.weight, 0.25 * first + 0.25 * second + 0.5 * third, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_twice_the_worlds_cost_twice_the_time_at_equal_minibatches_and_less_at_equal_numbers_of_them() -> None:
+    def learner(worlds: int, parts: int) -> Learner:
+        settings = MAPPOSettings(worlds=worlds, steps=25, minibatches=parts)
+        return Learner(SimpleSpread(), settings, seeds=SeedTree(1))
+
+    learners = {(b, k): learner(b, k) for b, k in ((128, 4), (256, 8), (128, 16), (256, 16))}
+    times: dict[tuple[int, int], list[float]] = {case: [] for case in learners}
+    for _ in range(25):
+        for case, found in learners.items():
+            start = time.process_time()
+            found.step()
+            times[case].append(time.process_time() - start)
+    cost = {case: float(np.median(t[3:])) for case, t in times.items()}
+    print({case: round(1e3 * seconds, 2) for case, seconds in cost.items()})
+    assert cost[256, 8] / cost[128, 4] == pytest.approx(2.0, rel=0.15)
+    assert cost[256, 16] / cost[128, 16] < 2.0
+
+
+@pytest.mark.slow
+def test_more_worlds_by_the_recipe_do_not_lower_the_return_and_larger_minibatches_do_not_beat_it() -> None:
+    def final(worlds: int, scaling: str) -> FloatArray:
+        settings = MAPPOSettings.model_validate(
+            {"worlds": worlds, "steps": 25, "minibatches": 1, "base_worlds": 32, "scaling": scaling}
+        )
+        found = []
+        for seed in range(3):
+            learner = Learner(SimpleSpread(), settings, seeds=SeedTree(seed))
+            learner.step(300)
+            found.append(float(learner.evaluate(1024, SeedTree(1000 + seed)).mean()))
+        print(worlds, scaling, np.round(found, 3), flush=True)
+        return np.array(found)
+
+    small, middle, large = (final(worlds, "minibatches") for worlds in (32, 128, 512))
+    assert small.mean() <= middle.mean() <= large.mean()
+    for recipe, worlds in ((middle, 128), (large, 512)):
+        other = final(worlds, "sqrt_rate")
+        error = np.sqrt((recipe.var(ddof=1) + other.var(ddof=1)) / 3)
+        assert other.mean() - recipe.mean() <= error
