@@ -8,7 +8,9 @@ _PUBLIC: dict[str, str] = {
     "OpenSpielEnv": "openspiel",
     "ParallelView": "pettingzoo",
     "aec_env": "pettingzoo",
+    "environment": "registration",
     "parallel_env": "pettingzoo",
+    "register_environments": "registration",
 }
 
 __all__ = sorted(_PUBLIC)  # noqa: PLE0605
