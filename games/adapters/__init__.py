@@ -8,7 +8,9 @@ _PUBLIC: dict[str, str] = {
     "OpenSpielEnv": "openspiel",
     "ParallelView": "pettingzoo",
     "aec_env": "pettingzoo",
+    "VectorView": "gymnasium",
     "environment": "registration",
+    "gymnasium_env": "gymnasium",
     "parallel_env": "pettingzoo",
     "register_environments": "registration",
 }

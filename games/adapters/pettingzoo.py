@@ -20,7 +20,8 @@ from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import AnyArray
 
 
-def _space(spec: Role) -> Space[Any]:
+def action_space(spec: Role) -> Space[Any]:
+    """Return the space of one action of a role."""
     if spec.actions:
         return Discrete(spec.actions)
     if spec.choices:
@@ -59,7 +60,7 @@ class ParallelView(ParallelEnv):  # type: ignore[misc]
                 name = next(names)
                 self._places[name] = (role, i)
                 self._observation_spaces[name] = Box(low, high, spec.observation, np.float32)
-                self._action_spaces[name] = _space(spec)
+                self._action_spaces[name] = action_space(spec)
         self._actions: dict[str, AnyArray] = {
             role: np.zeros((1, spec.count, *spec.action_shape), dtype=world.action_type)
             for role, spec in world.roles.items()
