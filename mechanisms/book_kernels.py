@@ -17,7 +17,8 @@ BEST_BID, BEST_ASK, ORDERS, TRADES = 0, 1, 2, 3
 
 
 @kernel
-def _unlink(order, price, after, before, head, tail):  # type: ignore[no-untyped-def]
+def unlink(order, price, after, before, head, tail):  # type: ignore[no-untyped-def]
+    """Take an order out of its queue; ``settle`` moves the best prices."""
     p = price[order]
     a, b = after[order], before[order]
     if b == NONE:
@@ -33,7 +34,7 @@ def _unlink(order, price, after, before, head, tail):  # type: ignore[no-untyped
 
 
 @kernel
-def _settle(top, head):  # type: ignore[no-untyped-def]
+def settle(top, head):  # type: ignore[no-untyped-def]
     """Move the best prices past empty ticks."""
     while top[BEST_BID] >= 0 and head[top[BEST_BID]] == NONE:
         top[BEST_BID] -= 1
@@ -42,7 +43,7 @@ def _settle(top, head):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _match(taker, trader, quantity, limit, side, price, owner, left, after, before, head, tail, top, trades):  # type: ignore[no-untyped-def]
+def match(taker, trader, quantity, limit, side, price, owner, left, after, before, head, tail, top, trades):  # type: ignore[no-untyped-def]
     """Fill against the other side up to ``limit``; return what is left."""
     while quantity > 0:
         p = top[BEST_ASK] if side == BUY else top[BEST_BID]
@@ -61,9 +62,26 @@ def _match(taker, trader, quantity, limit, side, price, owner, left, after, befo
         quantity -= amount
         left[maker] -= amount
         if left[maker] == 0:
-            _unlink(maker, price, after, before, head, tail)
-            _settle(top, head)
+            unlink(maker, price, after, before, head, tail)
+            settle(top, head)
     return quantity
+
+
+@kernel
+def enqueue(order, side, tick, after, before, head, tail, top):  # type: ignore[no-untyped-def]
+    """Put an order at the end of the queue of its tick."""
+    last = tail[tick]
+    before[order] = last
+    after[order] = NONE
+    if last == NONE:
+        head[tick] = order
+    else:
+        after[last] = order
+    tail[tick] = order
+    if side == BUY:
+        top[BEST_BID] = max(top[BEST_BID], tick)
+    else:
+        top[BEST_ASK] = min(top[BEST_ASK], tick)
 
 
 @kernel
@@ -97,23 +115,13 @@ def process(events, price, side, owner, left, after, before, head, tail, top, tr
         if kind == CANCEL:
             if left[amount] > 0:
                 left[amount] = 0
-                _unlink(amount, price, after, before, head, tail)
-                _settle(top, head)
+                unlink(amount, price, after, before, head, tail)
+                settle(top, head)
             continue
         limit = tick
         if kind == MARKET:
             limit = head.shape[0] if s == BUY else -1
-        rest = _match(order, trader, amount, limit, s, price, owner, left, after, before, head, tail, top, trades)
+        rest = match(order, trader, amount, limit, s, price, owner, left, after, before, head, tail, top, trades)
         if kind == LIMIT and rest > 0:
             left[order] = rest
-            last = tail[tick]
-            before[order] = last
-            if last == NONE:
-                head[tick] = order
-            else:
-                after[last] = order
-            tail[tick] = order
-            if s == BUY:
-                top[BEST_BID] = max(top[BEST_BID], tick)
-            else:
-                top[BEST_ASK] = min(top[BEST_ASK], tick)
+            enqueue(order, s, tick, after, before, head, tail, top)

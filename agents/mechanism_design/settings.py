@@ -47,7 +47,10 @@ class RegretNetSettings(Settings):
     )
     penalty: float = Field(default=1.0, gt=0, le=1e6, description="first weight rho of squared regret")
     penalty_growth: float = Field(default=50.0, ge=0, le=1e6, description="growth of rho per period")
-    penalty_period: int = Field(default=10_000, ge=1, le=10_000_000, description="updates between two growths of rho")
+    penalty_period: int = Field(
+        default=500, ge=1, le=10_000_000,
+        description="updates between two growths of rho; in proportion to a run of 20,000 (source: 10,000 of 400,000)",
+    )  # fmt: skip
     judged: int = Field(
         default=200_000, ge=1000, le=100_000_000, description="profiles that measure revenue at the end"
     )

@@ -2,59 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from equilibria.games.payments.settings import PaymentsSettings
-from equilibria.sim.plugin import Plugin
+from equilibria.sim.plugin import Family
 
-_HERE = "equilibria.games.payments"
-FORMS = ("payments",)
+_FAMILY = Family(package="equilibria.games.payments", engines=("extensive",), forms=("payments",))
+_RATE = "authorisations per transaction"
 
-contextual_payments = Plugin(
-    kind="game",
-    name="contextual_payments",
-    summary="Transactions with feasible actions, authorised or not; feedback in batches, partly late",
-    target=f"{_HERE}.world:build",
-    settings=PaymentsSettings,
-    engines=("extensive",),
-    forms=FORMS,
+contextual_payments = _FAMILY.game(
+    "contextual_payments",
+    "Transactions with feasible actions, authorised or not; feedback in batches, partly late",
+    "world:build",
+    PaymentsSettings,
     reference="setting of Vangara and Egg (2024), arXiv 2412.00569; the environment is ours",
 )
-
-
-def _metric(
-    name: str, attribute: str, summary: str, unit: str, direction: Literal["lower", "higher", "none"]
-) -> Plugin:
-    return Plugin(
-        kind="metric",
-        name=name,
-        summary=summary,
-        target=f"{_HERE}.metrics:{attribute}",
-        engines=("extensive",),
-        forms=FORMS,
-        unit=unit,
-        direction=direction,
-    )
-
-
-_RATE = "authorisations per transaction"
-authorisation_rate = _metric(
+authorisation_rate = _FAMILY.metric(
     "authorisation_rate",
-    "AuthorisationRate",
     "Share authorised: policy, greedy, uniform, best, realised",
+    "metrics:AuthorisationRate",
     _RATE,
     "higher",
 )
-payment_regret = _metric(
-    "payment_regret", "PaymentRegret", "Best minus expected authorisation rate of a generation", _RATE, "lower"
+payment_regret = _FAMILY.metric(
+    "payment_regret", "Best minus expected authorisation rate of a generation", "metrics:PaymentRegret", _RATE, "lower"
 )
-payment_regret_total = _metric(
-    "payment_regret_total", "PaymentRegretTotal", "Regret summed over transactions", "authorisations", "lower"
+payment_regret_total = _FAMILY.metric(
+    "payment_regret_total", "Regret summed over transactions", "metrics:PaymentRegretTotal", "authorisations", "lower"
 )
-exploration = _metric(
-    "exploration", "Exploration", "Probability of another action than the one predicted best", "probability", "none"
+exploration = _FAMILY.metric(
+    "exploration",
+    "Probability of another action than the one predicted best",
+    "metrics:Exploration",
+    "probability",
+    "none",
 )
-model_error = _metric("model_error", "ModelError", "Error of predicted chances", "probability", "lower")
-uniform_estimate = _metric(
-    "uniform_estimate", "UniformEstimate", "Value of uniform actions estimated from the log", _RATE, "none"
+model_error = _FAMILY.metric("model_error", "Error of predicted chances", "metrics:ModelError", "probability", "lower")
+uniform_estimate = _FAMILY.metric(
+    "uniform_estimate", "Value of uniform actions estimated from the log", "metrics:UniformEstimate", _RATE, "none"
 )
