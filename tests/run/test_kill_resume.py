@@ -31,6 +31,20 @@ SCENARIOS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "mesa": ("mesa_boltzmann", ("run.checkpoint_every=23",)),
     "schelling": ("schelling_segregation", ("run.checkpoint_every=29", "tables.0.every=7")),
+    "training": (
+        "mappo_spread",
+        (
+            "agents.0.params.worlds=32",
+            "agents.0.params.epochs=3",
+            "agents.0.params.minibatches=3",
+            "agents.0.params.certificate_updates=1",
+            "agents.0.params.certificate_episodes=16",
+            "metrics.1.every=20",
+            "metrics.1.params.episodes=40",
+            "run.budget=150",
+            "run.checkpoint_every=7",
+        ),
+    ),
     "tournament": ("iterated_tournament", ()),
 }
 """Case: scenario (a file of the test or a shipped name) and values for ``--set``."""
