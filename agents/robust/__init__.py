@@ -12,9 +12,11 @@ _PUBLIC: dict[str, str] = {
     "Exp3IXSolver": "bandit",
     "IWOCS": "iwocs",
     "discover": "policy_sets",
+    "discover_by": "policy_sets",
     "dominance": "policy_sets",
     "hypergradient": "bilevel",
     "nondominated": "policy_sets",
+    "sampled_hypergradient": "sampled",
 }
 
 __all__ = sorted(_PUBLIC)  # noqa: PLE0605

@@ -43,4 +43,6 @@ def designer(settings: DesignerSettings, *, game: Any, roles: Any, seeds: SeedTr
         temperature=settings.temperature,
         final_temperature=settings.final_temperature,
         ignore_response=settings.ignore_response,
+        samples=settings.samples,
+        seeds=seeds,
     )

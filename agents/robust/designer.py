@@ -9,11 +9,13 @@ import math
 
 import numpy as np
 
-from equilibria.agents.robust.bilevel import HyperGradient, hypergradient
+from equilibria.agents.robust.bilevel import HyperGradient, hypergradient, soft_response
+from equilibria.agents.robust.sampled import SampledGradient, sampled_hypergradient
 from equilibria.games.robust.design import DesignProblem
 from equilibria.sim.certificate import Certificate
 from equilibria.sim.contract import State
 from equilibria.sim.errors import InvalidValue
+from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import FloatArray
 
 _DECAY, _SQUARE_DECAY, _EPSILON = 0.9, 0.999, 1e-8
@@ -30,6 +32,8 @@ class Designer:
         temperature: First temperature of the agents' response.
         final_temperature: Last one.
         ignore_response: Follow the naive gradient, as if agents did not react (to show what goes wrong).
+        samples: Estimate the gradient from this many roll-outs per step; ``None`` for the exact one.
+        seeds: Source of the roll-outs; those of a step depend on (seeds, step) only.
 
     Raises:
         InvalidValue: If a number is out of range.
@@ -44,7 +48,12 @@ class Designer:
         temperature: float = 0.5,
         final_temperature: float = 0.05,
         ignore_response: bool = False,
+        samples: int | None = None,
+        seeds: SeedTree | None = None,
     ) -> None:
+        if samples is not None and samples < 2:
+            raise InvalidValue(f"samples must be at least 2, got {samples!r}")
+        self.samples, self._seeds = samples, seeds or SeedTree(0)
         if steps < 1 or not (math.isfinite(rate) and rate > 0):
             raise InvalidValue(f"need steps >= 1 and a finite rate > 0, got {steps!r} and {rate!r}")
         if not 0 < final_temperature <= temperature:
@@ -72,8 +81,7 @@ class Designer:
     def step(self, n: int = 1) -> None:
         """Take ``n`` ascent steps, each followed by the projection onto the box of parameters."""
         for _ in range(n):
-            found = self.look()
-            slope = found.naive if self.ignore_response else found.gradient
+            slope = self._slope()
             self.iteration += 1
             first, second = self._moments
             first += (1 - _DECAY) * (slope - first)
@@ -83,6 +91,17 @@ class Designer:
             late = max(0.0, self.iteration / self.steps - _SEARCH) / (1 - _SEARCH)
             rate = self.rate * 0.01 ** min(late, 1.0)
             self.parameters = np.clip(self.parameters + rate * size / scale, self.game.low, self.game.high)
+
+    def _slope(self) -> FloatArray:
+        if self.samples is None:
+            found: HyperGradient | SampledGradient = self.look()
+        else:
+            design, temperature = self.game.design(self.parameters), self.present_temperature
+            found = sampled_hypergradient(
+                design, soft_response(design, temperature).policy, temperature, samples=self.samples,
+                rng=self._seeds.child("step", self.iteration).generator(),
+            )  # fmt: skip
+        return found.naive if self.ignore_response else found.gradient
 
     def policy(self) -> FloatArray:
         """Return the agents' response [S, A] at the last temperature."""

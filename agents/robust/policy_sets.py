@@ -5,15 +5,18 @@ Source: Liu et al. (2024), Beyond worst-case attacks, ICLR, arXiv 2402.12673.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
-from equilibria.sim.errors import InvalidValue
+from equilibria.sim.errors import InvalidValue, NumericalError
 from equilibria.sim.types import FloatArray
 
+T = TypeVar("T")
 _TOLERANCE = 1e-9
 
 
@@ -104,6 +107,40 @@ def discover(payoffs: ArrayLike, *, first: int = 0, delta: float = 0.0) -> Disco
         chosen.append(row)
         gaps.append(best)
         opponents.append(opponent)
+
+
+Response = tuple[T, float]
+
+
+def discover_by(
+    respond: Callable[[tuple[T, ...]], Response[T]], first: T, *, delta: float = 0.0, most: int = 20
+) -> tuple[tuple[T, ...], tuple[float, ...]]:
+    """Do the same with a best-response oracle instead of a table.
+
+    Args:
+        respond: Given the policies so far, returns a policy and how much it gains, against some opponent, over the
+            best of them; a trained one finds a gain, not the largest, and then the set may miss more than ``delta``.
+        first: Policy to begin with.
+        delta: Gain that is not worth another policy, >= 0.
+        most: Policies at most, >= 1.
+
+    Returns:
+        The policies, and the gain of every answer of the oracle; the last one is what the set still misses,
+        unless the set is full.
+    """
+    if not delta >= 0 or most < 1:
+        raise InvalidValue(f"delta must be >= 0 and most >= 1, got {delta!r} and {most!r}")
+    chosen: tuple[T, ...] = (first,)
+    gaps: list[float] = []
+    while len(chosen) < most:
+        policy, gain = respond(chosen)
+        if not np.isfinite(gain):
+            raise NumericalError("gain of the oracle's policy", float(gain), step=len(chosen))
+        gaps.append(float(gain))
+        if gain <= delta + _TOLERANCE:
+            break
+        chosen = (*chosen, policy)
+    return chosen, tuple(gaps)
 
 
 def _table(payoffs: ArrayLike) -> FloatArray:

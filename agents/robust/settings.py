@@ -28,3 +28,6 @@ class DesignerSettings(Settings):
     temperature: float = Field(default=0.5, gt=0, description="First temperature of the agents' response.")
     final_temperature: float = Field(default=0.05, gt=0, description="Last temperature.")
     ignore_response: bool = Field(default=False, description="Follow the naive gradient as if agents did not react.")
+    samples: int | None = Field(
+        default=None, ge=2, le=10_000_000, description="Roll-outs per step to estimate the gradient from; none: exact."
+    )
