@@ -11,6 +11,7 @@ _PUBLIC: dict[str, str] = {
     "Exp3IX": "bandit",
     "Exp3IXSolver": "bandit",
     "IWOCS": "iwocs",
+    "PolicyEnsemble": "ensemble",
     "discover": "policy_sets",
     "discover_by": "policy_sets",
     "dominance": "policy_sets",

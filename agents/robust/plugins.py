@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from equilibria.agents.robust.deep_settings import DeepIWOCSSettings
-from equilibria.agents.robust.settings import DesignerSettings, Exp3IXSettings, IWOCSSettings
+from equilibria.agents.robust.settings import DesignerSettings, EnsembleSettings, Exp3IXSettings, IWOCSSettings
 from equilibria.sim.plugin import Family
 
 _FAMILY = Family(package="equilibria.agents.robust", engines=("extensive",), forms=("robust",))
@@ -32,6 +32,17 @@ exp3_ix = _FAMILY.agent(
     "build:exp3_ix",
     Exp3IXSettings,
     forms=("policies",),
+    reference="Neu (2015), NeurIPS; Liu et al. (2024), arXiv 2402.12673",
+)
+policy_ensemble = _FAMILY.agent(
+    "policy_ensemble",
+    "A bandit that switches between the policies of earlier runs",
+    "build:policy_ensemble",
+    EnsembleSettings,
+    engines=("training",),
+    forms=("vector",),
+    requires="learn",
+    modules=("torch",),
     reference="Neu (2015), NeurIPS; Liu et al. (2024), arXiv 2402.12673",
 )
 designer = _FAMILY.agent(

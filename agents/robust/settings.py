@@ -21,6 +21,20 @@ class Exp3IXSettings(Settings):
     first: int = Field(default=0, ge=0, description="Policy the discovery begins with.")
 
 
+class EnsembleSettings(Settings):
+    """A bandit over the policies of earlier runs; a round is an episode."""
+
+    runs: list[str] = Field(
+        min_length=1, max_length=100, description="Run directories whose last policies are the arms."
+    )
+    role: str = Field(default="", description="Role of the learner in those runs; empty when only one learned.")
+    low: float = Field(description="Return that counts as reward 0.")
+    high: float = Field(description="Return that counts as reward 1.")
+    rate: float = Field(default=2.0, gt=0, description="Multiplier of the learning rate sqrt(ln K / (K T)).")
+    greedy: bool = Field(default=False, description="Arms choose their likeliest actions.")
+    certificate_episodes: int = Field(default=256, ge=2, le=1_000_000, description="Episodes per policy at the end.")
+
+
 class DesignerSettings(Settings):
     """Projected Adam ascent of a designer's payoff."""
 
