@@ -217,6 +217,16 @@ def test_a_loss_or_gradient_that_is_not_finite_stops_and_leaves_the_weights() ->
         assert all(torch.equal(a, b) for a, b in zip(before, module.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_a_weight_that_is_not_a_number_stops_the_update(activation: str) -> None:
+    learner = pair(SimpleSpread(), activation=activation)[0]
+    learner.step(1)
+    with torch.no_grad():
+        learner.actor.trunk.linears[0].weight[0, 3, 4] = float("nan")
+    with pytest.raises(NumericalError, match="policy loss became nan at unit 1"):
+        learner.step(1)
+
+
 def _weights(learner: Learner) -> list[torch.Tensor]:
     return [p.detach().clone() for m in (learner.actor, learner.critic) for p in m.parameters()]
 
