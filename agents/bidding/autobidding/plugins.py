@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from equilibria.agents.bidding.autobidding.settings import AutoPIDSettings, ConstantSettings, OnlineProgramSettings
+from equilibria.agents.bidding.autobidding.settings import (
+    AutoPIDSettings,
+    ConstantSettings,
+    OfflineSettings,
+    OnlineProgramSettings,
+)
 from equilibria.sim.plugin import Family
 
 _SU = "Su et al. (2024), AuctionNet, NeurIPS Datasets and Benchmarks, arXiv 2412.10798"
@@ -31,5 +36,15 @@ auto_program = _FAMILY.agent(
     "bidders:build_online_program",
     OnlineProgramSettings,
     reference=_SU + "; online variant is ours",
+    produces="agent",
+)
+auto_offline = _FAMILY.agent(
+    "auto_offline",
+    "Learns from logged days without playing: cloning, IQL or TD3 with cloning",
+    "offline:build",
+    OfflineSettings,
+    requires="learn",
+    modules=("torch",),
+    reference=_SU + "; Kostrikov et al. (2022), arXiv 2110.06169; Fujimoto and Gu (2021), arXiv 2106.06860",
     produces="agent",
 )
