@@ -148,25 +148,28 @@ def column_values(table: ValueTable, t: IntArray, b: IntArray) -> FloatArray:
 def fitted(table: ValueTable, scale: float, *, steps: int, rng: np.random.Generator) -> tuple[ValueTable, ValueNetwork]:
     """Return the table that a network fitted to ``table`` gives, with exact values at small states, and the network.
 
+    Between two nodes of a strided table D is taken as that of the middle.
+
     Args:
-        table: The exact table, stride 1.
+        table: The exact table.
         scale: Unit of D.
         steps: Gradient steps.
         rng: Source of randomness.
 
     Raises:
-        InvalidValue: If the table has a stride or is too small for a network.
+        InvalidValue: If the table is too small for a network.
     """
-    if table.stride != 1:
-        raise InvalidValue(f"a network is fitted to a table of stride 1, got {table.stride}")
     network = ValueNetwork(rng, scale=scale)
     network.fit(table, steps)
     values = table.values.copy()
-    b = np.arange(EXACT_BUDGET, table.budget, dtype=np.float64)
+    columns = np.arange(EXACT_BUDGET, values.shape[1])
+    places = np.where(columns < table.fine, columns, table.fine + (columns - table.fine) * table.stride)
+    widths = np.diff(places)
+    middles = places[:-1] + (widths - 1) / 2.0
     for t in range(EXACT_REQUESTS + 1, table.requests + 1):
         exact = np.diff(table.values[t, EXACT_BUDGET:])
-        d = network.differences(np.full_like(b, float(t)), b)
-        small = np.flatnonzero(np.abs(exact) < ZERO)
+        d = network.differences(np.full_like(middles, float(t)), middles) * widths
+        small = np.flatnonzero(np.abs(exact) < ZERO * widths)
         if small.size:
             d[small[0] :] = 0.0
         values[t, EXACT_BUDGET + 1 :] = values[t, EXACT_BUDGET] + np.cumsum(d)

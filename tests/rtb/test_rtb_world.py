@@ -167,8 +167,16 @@ def test_network_tables_bid_like_the_exact_ones() -> None:
     assert fitted.value(150, 3000) == pytest.approx(table.value(150, 3000), rel=0.03)
     with pytest.raises(InvalidValue, match="use the table itself"):
         network.fit(solve(m, 1e-3, 40, 4000), 1)
-    with pytest.raises(InvalidValue, match="stride 1"):
-        fitted_table(solve(m, 1e-3, 60, 9000, budget_stride=8), 1e-3, steps=1, rng=np.random.default_rng(2))
+
+
+def test_a_network_reads_and_gives_tables_with_a_stride() -> None:
+    m = np.concatenate([[0.0], np.full(300, 1 / 300)])
+    table = solve(m, 1e-3, 90, 6000, budget_stride=8)
+    strided = fitted_table(table, 1e-3, steps=250, rng=np.random.default_rng(2))
+    np.testing.assert_array_equal(strided.values[:, :801], table.values[:, :801])
+    assert (np.diff(strided.values[90]) >= 0.0).all()
+    for b in (3000, 4096, 5001, 6000):
+        assert strided.value(90, b) == pytest.approx(table.value(90, b), rel=0.03)
 
 
 def test_extrapolated_bids_are_those_of_the_network() -> None:
