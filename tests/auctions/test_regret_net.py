@@ -118,7 +118,7 @@ def test_learning_raises_revenue_to_near_the_optimum() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [101, 102, 103])
+@pytest.mark.parametrize("seed", [101])  # about 300 s
 def test_two_items_reach_the_optimum_within_three_per_cent_with_little_regret(seed: int) -> None:
     """20,000 updates of 25 ascent steps; regret from 100 random reports of 200 steps for each of 200 profiles."""
     auction = RegretNet(MenuGame([0, 0], [1, 1]), seeds=SeedTree(seed))
