@@ -1,7 +1,10 @@
 """Learned recommenders for the feed: actor-critic on the main reward, and two-stage constrained actor-critic (TSCAC).
 
-**Actor-critic.** Critic V by regression on lambda-returns, actor by minimising -A log pi, A scaled to unit deviation;
-several passes over the same sessions with clipped ratios.
+**Actor-critic.** The critic has two values: V of a user who is shown the next item, by regression on lambda-returns, and
+U of a user who has seen an item and may leave, whose target is 0 after a departure and V's target otherwise.  With
+A = r + gamma U - V the chance of a departure enters as an expectation; its single draws, each worth a whole session,
+would drown the differences between items.  Values are learned in units of their running deviation.  The actor minimises
+-A log pi, A centred and scaled to unit deviation; several passes over the same sessions with clipped ratios.
 
 **TSCAC.** Stage 1 trains one policy pi_i per auxiliary reward (likes, shares) with its own critic and discount.
 Stage 2 maximises the main advantage A under KL(pi || pi_i) <= epsilon_i, whose solution is proportional to
@@ -24,6 +27,7 @@ import numpy as np
 from equilibria.agents.decisions.feed_rules import judge
 from equilibria.agents.decisions.settings import FeedACSettings, TSCACSettings
 from equilibria.agents.learning.torch_import import torch
+from equilibria.agents.learning.value_norm import ValueNorm
 from equilibria.games.decisions.feed import REWARDS, FeedWorld, Policy
 from equilibria.sim.certificate import Certificate
 from equilibria.sim.contract import State
@@ -32,6 +36,8 @@ from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import AnyArray, FloatArray
 
 Tensor = Any
+NORM_DECAY = 0.95
+"""Decay of the running mean and deviation of returns, per update."""
 _WORLD = ("elapsed", "observation", "running_return")
 
 
@@ -57,7 +63,8 @@ class FeedLearner:
         start = torch.Generator().manual_seed(seeds.child("networks").integer())
         items = world.settings.items
         self.actors = [_Network(settings.hidden, items, 0.01, start) for _ in range(count)]
-        self.critics = [_Network(settings.hidden, 1, 1.0, start) for _ in range(count)]
+        self.critics = [_Network(settings.hidden, 2, 1.0, start) for _ in range(count)]
+        self._norms = [ValueNorm(decay=NORM_DECAY) for _ in range(count)]
         self._steps = [torch.optim.Adam(a.parameters(), settings.rate) for a in self.actors]
         self._critic_steps = [torch.optim.Adam(c.parameters(), settings.critic_rate) for c in self.critics]
         self._key = int(seeds.child("users").key())
@@ -110,6 +117,7 @@ class FeedLearner:
                     arrays[f"{name}{i}/{k}"] = p.detach().numpy().copy()
                     for key, value in step.state.get(p, {}).items():
                         arrays[f"{name}{i}/{k}/{key}"] = value.numpy().copy()
+        arrays |= {f"norm{i}": norm.save().arrays["sums"] for i, norm in enumerate(self._norms)}
         for key in _WORLD:
             arrays[f"world/{key}"] = getattr(self._state, key).copy()
         arrays |= {f"world/own/{k}": v.copy() for k, v in self._state.own.items()}
@@ -125,6 +133,8 @@ class FeedLearner:
                     own = state.part(f"{name}{i}/{k}").arrays
                     if own:
                         step.state[p] = {key: torch.from_numpy(np.array(v)) for key, v in own.items()}
+        for i, norm in enumerate(self._norms):
+            norm.load(State({"sums": state.arrays[f"norm{i}"]}, norm.save().meta))
         self._state = self.game.reset(self._key, self.settings.worlds)
         for key in _WORLD:
             getattr(self._state, key)[:] = state.arrays[f"world/{key}"]
@@ -142,26 +152,34 @@ class FeedLearner:
 
     def _update(self, which: int) -> None:
         s = self.settings
-        seen, acts, pay, last, ended = self._collect(which)
+        seen, acts, pay, after, ended = self._collect(which)
         discount = s.discount if which == 0 else s.auxiliary_discount
+        critic, norm = self.critics[which], self._norms[which]
         with torch.no_grad():
-            values = self.critics[which](seen).squeeze(-1)
-            advantage = _advantages(pay, values, self.critics[which](last).squeeze(-1), ended, discount, s.trace)
-            goal = advantage + values
-            scaled = advantage / (advantage.std() + 1e-6)
+            mean, spread = (float(x[0]) for x in norm.scale())
+            values = critic(seen)[..., 0] * spread + mean
+            left = critic(after) * spread + mean
+            stays = (~ended).float()
+            goal = _advantages(pay, values, stays * left[..., 0], stays, discount, s.critic_trace) + values
+            later = stays * left[..., 0]
+            later[:-1] = stays[:-1] * goal[1:]
+            advantage = _advantages(pay, values, left[..., 1], stays, discount, s.trace)
+            norm.update(goal.numpy())
+            mean, spread = (float(x[0]) for x in norm.scale())
+            goals = (torch.stack([goal, later], -1) - mean) / spread
+            scaled = (advantage - advantage.mean()) / (advantage.std() + 1e-6)
             logs = torch.log_softmax(self.actors[which](seen), -1).gather(-1, acts[..., None]).squeeze(-1)
-            constrained = which == 0 and isinstance(s, TSCACSettings)
-            weight = (
-                self._weights(seen, acts, logs, scaled, s) if isinstance(s, TSCACSettings) and constrained else scaled
-            )
+            two = isinstance(s, TSCACSettings) and which == 0
+            weight = self._weights(seen, acts, logs, scaled, s) if isinstance(s, TSCACSettings) and two else scaled
+        bonus = s.auxiliary_entropy if isinstance(s, TSCACSettings) and which else s.entropy
         for _ in range(s.passes):
-            loss = torch.nn.functional.huber_loss(self.critics[which](seen).squeeze(-1), goal, delta=10.0)
-            self._descend(self._critic_steps[which], self.critics[which], loss)
+            found = torch.stack([critic(seen)[..., 0], critic(after)[..., 1]], -1)
+            self._descend(self._critic_steps[which], critic, 0.5 * ((found - goals) ** 2).mean())
             now = torch.log_softmax(self.actors[which](seen), -1)
             ratio = torch.exp(now.gather(-1, acts[..., None]).squeeze(-1) - logs)
             # The gradient of the first pass is that of - weight log pi; the clip keeps later passes near the data.
             gain = torch.minimum(weight * ratio, weight * ratio.clamp(1.0 - s.clip, 1.0 + s.clip))
-            loss = -gain.mean() + s.entropy * (now.exp() * now).sum(-1).mean()
+            loss = -gain.mean() + bonus * (now.exp() * now).sum(-1).mean()
             self._descend(self._steps[which], self.actors[which], loss)
 
     def _weights(self, seen: Tensor, acts: Tensor, chosen: Tensor, scaled: Tensor, s: TSCACSettings) -> Tensor:
@@ -175,7 +193,7 @@ class FeedLearner:
 
     def _collect(self, which: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         s, state = self.settings, self._state
-        seen, acts, pay, ended = [], [], [], []
+        seen, acts, pay, after, ended = [], [], [], [], []
         for _ in range(s.steps):
             look = torch.from_numpy(state.observation[:, 0].copy())
             with torch.no_grad():
@@ -187,12 +205,13 @@ class FeedLearner:
             reward = state.reward[:, 0] if which == 0 else state.own["extra"][:, which - 1]
             pay.append(torch.as_tensor(np.asarray(reward, np.float32)))
             ended.append(torch.from_numpy(state.ended.copy()))
-        last = torch.from_numpy(state.observation[:, 0].copy())
-        return torch.stack(seen), torch.stack(acts), torch.stack(pay), last, torch.stack(ended)
+            shown = np.where(state.ended[:, None], state.final_observation[:, 0], state.observation[:, 0])
+            after.append(torch.from_numpy(shown))
+        return torch.stack(seen), torch.stack(acts), torch.stack(pay), torch.stack(after), torch.stack(ended)
 
     def _descend(self, step: Any, net: Any, loss: Tensor) -> None:
         if not bool(torch.isfinite(loss)):
-            raise NumericalError("loss", float(loss), step=self._iteration)
+            raise NumericalError("loss", float(loss.detach()), step=self._iteration)
         step.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
@@ -214,14 +233,12 @@ class _Network(torch.nn.Module):
         return self.direct(x) + self.second(torch.tanh(self.first(x)))
 
 
-def _advantages(pay: Tensor, values: Tensor, last: Tensor, ended: Tensor, discount: float, trace: float) -> Tensor:
-    """Return generalised advantages [T, B]; nothing follows an end."""
-    out, ahead, after = torch.empty_like(pay), torch.zeros_like(last), last
+def _advantages(pay: Tensor, values: Tensor, left: Tensor, stays: Tensor, discount: float, trace: float) -> Tensor:
+    """Return generalised advantages [T, B] from values before and what is left after each item; nothing follows an end."""
+    out, ahead = torch.empty_like(pay), torch.zeros_like(pay[0])
     for t in range(pay.shape[0] - 1, -1, -1):
-        on = (~ended[t]).float()
-        delta = pay[t] + discount * on * after - values[t]
-        ahead = delta + discount * trace * on * ahead
-        out[t], after = ahead, values[t]
+        ahead = pay[t] + discount * left[t] - values[t] + discount * trace * stays[t] * ahead
+        out[t] = ahead
     return out
 
 

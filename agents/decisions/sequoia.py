@@ -283,7 +283,7 @@ class Sequoia:
         loss = torch.nn.functional.huber_loss(predicted, goal, reduction="none")
         total = (loss * torch.from_numpy((weight / weight.max()).astype(np.float32))).mean()
         if not bool(torch.isfinite(total)):
-            raise NumericalError("loss", float(total), step=self._iteration)
+            raise NumericalError("loss", float(total.detach()), step=self._iteration)
         self._optimiser.zero_grad()
         total.backward()
         torch.nn.utils.clip_grad_norm_(self._nets[0].parameters(), 5.0)

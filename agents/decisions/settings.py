@@ -72,7 +72,8 @@ class FeedACSettings(Settings):
     critic_rate: float = Field(default=1e-2, gt=0.0, le=1.0, description="Step size of critics")
     discount: float = Field(default=0.99, ge=0.0, le=1.0, description="Discount of the main reward")
     auxiliary_discount: float = Field(default=0.95, ge=0.0, le=1.0, description="Discount of auxiliary rewards")
-    trace: float = Field(default=0.9, ge=0.0, le=1.0, description="Trace decay of advantages")
+    trace: float = Field(default=0.5, ge=0.0, le=1.0, description="Trace decay of advantages")
+    critic_trace: float = Field(default=0.95, ge=0.0, le=1.0, description="Trace decay of the critic's targets")
     passes: int = Field(default=4, ge=1, le=1000, description="Gradient steps per update")
     clip: float = Field(default=0.2, gt=0.0, lt=1.0, description="Clip of the probability ratio in later passes")
     entropy: float = Field(default=0.001, ge=0.0, le=10.0, description="Weight of the entropy bonus")
@@ -82,11 +83,14 @@ class TSCACSettings(FeedACSettings):
     """Parameters of two-stage constrained actor-critic."""
 
     multipliers: tuple[float, float] = Field(
-        default=(0.02, 0.02),
+        default=(0.0125, 0.0125),
         description="lambda of likes and shares, above 0, against main advantages of unit deviation",
     )
     first_stage: float = Field(
         default=0.25, ge=0.0, lt=1.0, description="Part of the budget spent on the auxiliary policies"
+    )
+    auxiliary_entropy: float = Field(
+        default=0.02, ge=0.0, le=10.0, description="Weight of the entropy bonus of the auxiliary policies"
     )
     weight_cap: float = Field(default=20.0, gt=0.0, le=1e6, description="Largest weight of a sample")
 

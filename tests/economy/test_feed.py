@@ -140,11 +140,17 @@ def test_learners_approach_the_optimum_and_constraints_buy_likes() -> None:
     assert both.certificate().value < w.best_main() - start
 
 
+def interval(values: Any) -> tuple[float, float]:
+    """95 % t-interval of the mean of ten values."""
+    half = 2.262 * values.std(ddof=1) / np.sqrt(len(values))
+    return float(values.mean() - half), float(values.mean() + half)
+
+
 @pytest.mark.slow
-def test_constraints_buy_likes_and_shares_beyond_the_spread_over_seeds() -> None:
+def test_constraints_buy_likes_and_shares_for_little_watch_time_on_ten_seeds() -> None:
     w = FeedWorld(seeds=SeedTree(1))
     found: dict[str, list[Any]] = {"plain": [], "both": []}
-    for seed in range(3):
+    for seed in range(1000, 1010):
         plain = FeedLearner(w, FeedACSettings(), seeds=SeedTree(seed), budget=293)
         plain.step(293)
         both = FeedLearner(w, TSCACSettings(), seeds=SeedTree(seed), budget=391)
@@ -152,8 +158,12 @@ def test_constraints_buy_likes_and_shares_beyond_the_spread_over_seeds() -> None
         found["plain"].append(plain.returns())
         found["both"].append(both.returns())
     plain_returns, both_returns = np.array(found["plain"]), np.array(found["both"])
-    assert both_returns[:, 0].mean() > 0.8 * plain_returns[:, 0].mean()  # measured: 0.87; hoped for: 0.97
-    assert both_returns[:, 1:].sum(axis=1).min() > plain_returns[:, 1:].sum(axis=1).max()
+    kept = both_returns[:, 0] / plain_returns[:, 0].mean()
+    assert interval(kept)[0] >= 0.97
+    assert interval(both_returns[:, 1:].sum(axis=1))[0] > interval(plain_returns[:, 1:].sum(axis=1))[1]
+    assert plain_returns[:, 0].mean() > 0.92 * w.best_main()
+    gaps = [w.most_main(*r[1:]) - r[0] for r in both_returns]
+    assert np.mean(gaps) < np.mean([w.most_main(*r[1:]) - r[0] for r in plain_returns])
 
 
 def test_a_learner_goes_on_from_a_saved_state() -> None:
