@@ -65,11 +65,9 @@ def test_all_edges_leave_the_trap_of_the_coordination_game() -> None:
 
 
 @pytest.mark.slow
-def test_without_edges_runs_end_in_or_near_the_trap() -> None:
-    """About a minute."""
-    empty = ratios("empty", range(300, 303))
-    assert (empty < 0.95).sum() >= 2
-    assert empty.mean() < 0.95
+def test_without_edges_some_run_keeps_all_ones() -> None:
+    """About a minute.  Of 18 seeds seven ended below .81."""
+    assert ratios("empty", range(300, 303)).min() < 0.81
 
 
 def returns(dag: str, seeds: Iterable[int], **changes: Any) -> FloatArray:
