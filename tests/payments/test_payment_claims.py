@@ -37,7 +37,9 @@ def rates(seed: int, memory: int, rule: str) -> FloatArray:
 
 @pytest.mark.slow
 def test_more_greed_and_more_memory_pay_and_short_memory_oscillates() -> None:
-    found = {(m, r): np.array([rates(s, m, r) for s in SEEDS]) for m in (1, 5) for r in RULES if m == 1 or r != "uniform"}
+    found = {
+        (m, r): np.array([rates(s, m, r) for s in SEEDS]) for m in (1, 5) for r in RULES if m == 1 or r != "uniform"
+    }
     mean = {k: v.mean(axis=1) for k, v in found.items()}
     swing = {k: np.diff(v, axis=1).std(axis=1).mean() for k, v in found.items()}
     for key in found:
