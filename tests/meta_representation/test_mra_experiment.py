@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from equilibria.agents.meta_representation.settings import MRASettings
 from equilibria.agents.meta_representation.solver import MRA
 from equilibria.games.vector.families import family
 from equilibria.games.vector.particles import ResourceOccupation
 from equilibria.sim.seeds import SeedTree
+from equilibria.sim.types import FloatArray
 
-UPDATES, SEEDS = 40, (0, 1, 2)
+UPDATES, SEEDS = 50, range(200, 205)
+TRAINED, UNSEEN = (3, 6, 9), (12, 15, 24)
 RANDOM = {3: 1.37, 6: 2.45, 9: 3.49}
 """Mean team reward per step of uniformly drawn actions, 4000 episodes each."""
 
+pytestmark = pytest.mark.slow
 
-def trained(seed: int, **options: float) -> MRA:
-    settings = MRASettings(evaluation_worlds=400, **options)  # type: ignore[arg-type]
-    made = MRA(family(ResourceOccupation, [3, 6, 9], [12, 24]), settings, seeds=SeedTree(seed))
+
+def trained(seed: int, train: tuple[int, ...] = TRAINED, **options: Any) -> MRA:
+    made = MRA(
+        family(ResourceOccupation, train, [n for n in (*TRAINED, *UNSEEN) if n not in train]),
+        MRASettings(evaluation_worlds=400, **options),
+        seeds=SeedTree(seed),
+    )
     made.step(UPDATES)
     return made
 
@@ -35,51 +44,65 @@ def singles() -> list[MRA]:
     return [trained(seed, latents=1) for seed in SEEDS]
 
 
-def returns(made: list[MRA], n: int, *, adapted: bool = False) -> np.ndarray:
-    return np.array([m.evaluate(n, adapted=adapted, seeds=SeedTree(1000).child("test", n)).mean() for m in made])
+@pytest.fixture(scope="module")
+def histories(teams: list[MRA]) -> list[FloatArray]:
+    return [m.history()["information"] for m in teams]
 
 
-@pytest.mark.slow
-def test_trained_teams_beat_random_play(teams: list[MRA]) -> None:
-    assert (returns(teams, 3) > 1.4 * RANDOM[3]).all()
+def returns(made: list[MRA], n: int, *, adapted: bool = False) -> FloatArray:
+    test = SeedTree(1000).child("test", n)
+    return np.array([m.evaluate(n, adapted=adapted, seeds=test).mean() for m in made])
+
+
+def interval(differences: FloatArray) -> tuple[float, float]:
+    """Return the 95 % t interval of a mean."""
+    half = float(stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences))
+    return float(differences.mean()) - half, float(differences.mean()) + half
+
+
+def adapted(teams: list[MRA], **rates: float) -> list[MRA]:
+    made = []
+    for team in teams:
+        made.append(MRA(team.game, team.settings.model_copy(update=rates), seeds=team.seeds))
+        made[-1].load(team.save())
+    return made
+
+
+@pytest.mark.parametrize("n", TRAINED)
+def test_trained_teams_beat_random_play_by_forty_percent(teams: list[MRA], n: int) -> None:
+    assert (returns(teams, n) > 1.4 * RANDOM[n]).all()
+
+
+def test_six_agents_earn_more_than_promised(teams: list[MRA]) -> None:
     assert (returns(teams, 6) > 3.7).all()
-    assert (returns(teams, 9) > 1.25 * RANDOM[9]).all()
 
 
-@pytest.mark.slow
-def test_information_rises_and_stays_below_log_k(teams: list[MRA]) -> None:
-    found = np.array([m.history()["information"] for m in teams])
+def test_information_rises_above_a_tenth_of_a_nat_and_stays_below_log_k(histories: list[FloatArray]) -> None:
+    found = np.array(histories)
     assert (found[:, 0] < 0.02).all()
-    assert (found[:, -5:].mean(axis=1) > 0.04).all()
+    assert (found[:, -5:].mean(axis=1) > 0.1).all()
     assert found.max() <= math.log(5)
 
 
-@pytest.mark.slow
-def test_without_the_ascent_information_stays_low() -> None:
-    found = trained(0, information_steps=0).history()["information"]
-    assert found.max() < 0.05
+@pytest.mark.parametrize("n", UNSEEN)
+def test_latents_and_a_single_policy_generalise_equally_well(teams: list[MRA], singles: list[MRA], n: int) -> None:
+    """The promised advantage is not there once both are trained to the same level; see docs/results.md."""
+    low, high = interval(returns(teams, n) - returns(singles, n))
+    assert -0.35 < low < 0.0 < high < 0.35
 
 
-@pytest.mark.slow
-def test_latents_generalise_better_to_24_agents_than_a_single_policy(teams: list[MRA], singles: list[MRA]) -> None:
-    gaps = returns(teams, 24) - returns(singles, 24)
-    assert gaps.mean() > 0.0
-    assert (returns(teams, 12) - returns(singles, 12)).mean() > -0.1
+def test_adapting_all_networks_improves_24_unseen_agents(teams: list[MRA]) -> None:
+    tuned = adapted(teams, adaptation_relation_rate=0.003, adaptation_policy_rate=0.003)
+    low, _ = interval(returns(tuned, 24, adapted=True) - returns(teams, 24))
+    assert low > 0.0
 
 
-@pytest.mark.slow
-def test_adapting_networks_improves_24_agents(teams: list[MRA]) -> None:
-    rates = {"adaptation_relation_rate": 0.01, "adaptation_policy_rate": 0.01}
-    gains = []
-    for made in teams:
-        tuned = MRA(made.game, made.settings.model_copy(update=rates), seeds=made.seeds)
-        tuned.load(made.save())
-        gains.append(float((returns([tuned], 24, adapted=True) - returns([tuned], 24))[0]))
-    assert min(gains) >= 0.0
-    assert np.mean(gains) > 0.3
+@pytest.mark.parametrize("n", [12, 24])
+def test_adapting_the_latents_never_costs_more_than_two_percent(teams: list[MRA], n: int) -> None:
+    assert (returns(teams, n, adapted=True) > 0.98 * returns(teams, n)).all()
 
 
-@pytest.mark.slow
-def test_adaptation_never_lowers_the_return_by_more_than_two_percent(teams: list[MRA]) -> None:
-    for n in (12, 24):
-        assert (returns(teams, n, adapted=True) > 0.98 * returns(teams, n)).all()
+def test_without_the_ascent_information_stays_below_that_with_it(histories: list[FloatArray]) -> None:
+    found = trained(SEEDS[0], information_steps=0)
+    returns([found], 24)
+    assert found.history()["information"][-5:].mean() < 0.5 * histories[0][-5:].mean()
