@@ -50,10 +50,11 @@ class FlatAdam:
                 parameter.data = part
 
     def views(self, parameter: torch.nn.Parameter) -> tuple[AnyArray, AnyArray]:
-        """Return a parameter's values and gradient as parts of the vectors, without axes of length 1 in front."""
+        """Return a parameter's values and gradient as parts of the vectors, without an axis of length 1 in front."""
         for own, place in zip(self._parameters, self._places, strict=True):
             if own is parameter:
-                shape = tuple(parameter.shape[1:])
+                shape = tuple(parameter.shape)
+                shape = shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
                 return self.vector[place].reshape(shape), self.gradient[place].reshape(shape)
         raise InvalidValue("the parameter belongs to another module")
 

@@ -7,10 +7,12 @@ back to autograd for everything else.
 from __future__ import annotations
 
 import math
+from typing import Any, Protocol
 
 import numpy as np
 
 from equilibria.agents.learning import step_kernels
+from equilibria.agents.learning.adam import FlatAdam
 from equilibria.agents.learning.batches import Action, Context
 from equilibria.agents.learning.buffer import Buffer
 from equilibria.agents.learning.critics import CentralCritic, OwnCritic
@@ -20,10 +22,46 @@ from equilibria.agents.learning.settings import PPOSettings
 from equilibria.agents.learning.torch_import import torch
 from equilibria.agents.learning.value_norm import ValueNorm
 from equilibria.sim.errors import NumericalError
-from equilibria.sim.types import AnyArray, BoolArray, IntArray
+from equilibria.sim.types import AnyArray, BoolArray, FloatArray, IntArray
 
-_NO_MASK: BoolArray = np.ones((0, 0, 0), np.bool_)
+NO_MASK: BoolArray = np.ones((0, 0, 0), np.bool_)
 _NO_ROWS: BoolArray = np.ones((0, 0), np.bool_)
+
+
+class Step(Protocol):
+    """Something that writes gradients to the vector of its optimiser."""
+
+    adam: FlatAdam
+
+
+class PolicyStep(Protocol):
+    """Compiled steps of a policy; a policy class of its own offers them as ``compiled_step(settings)``."""
+
+    @property
+    def step(self) -> Step:
+        """The optimiser's owner."""
+        ...
+
+    def acting(self) -> Any:
+        """Return the policy for the next collection."""
+        ...
+
+    def begin(self, buffer: Buffer) -> None:
+        """Prepare for the steps on these samples."""
+        ...
+
+    def __call__(self, index: IntArray, unit: int) -> dict[str, float]:
+        """Do a step on samples ``index`` [M]; return its numbers."""
+        ...
+
+
+def policy_step(policy: Any, settings: PPOSettings) -> PolicyStep | None:
+    """Return the compiled PPO steps of a policy, ``None`` where there are none."""
+    if compiles(policy):
+        return CompiledPolicyStep(policy, settings)
+    offer = getattr(policy, "compiled_step", None)
+    found: PolicyStep | None = None if offer is None else offer(settings)
+    return found
 
 
 def compiles(module: object) -> bool:
@@ -77,10 +115,10 @@ class CompiledPolicyStep:
 
     def begin(self, buffer: Buffer) -> None:
         """Prepare for the steps on these samples."""
-        self._rows = _observations(self.step, buffer)
+        self._rows = observations(self.step, buffer)
         flat = (-1, buffer.spaces.agents)
-        self._mask = _NO_MASK if buffer.mask is None else buffer.mask[:-1].flatten(0, 1).numpy()
-        self._active = _active(buffer)
+        self._mask = NO_MASK if buffer.mask is None else buffer.mask[:-1].flatten(0, 1).numpy()
+        self._active = active_rows(buffer)
         self._samples = (
             buffer.actions.view(*flat).numpy(), buffer.log_prob.view(*flat).numpy(), buffer.advantages.view(*flat).numpy(),
         )  # fmt: skip
@@ -102,17 +140,7 @@ class CompiledPolicyStep:
             )  # fmt: skip
 
         self.step.gradient(self._rows, index, loss)
-        entropy = float(sums[1]) / count
-        value = -float(sums[0]) / count - settings.entropy_weight * entropy
-        norm = _descended(self.step, value, "policy", settings, unit)
-        return {
-            "policy_loss": value,
-            "entropy": entropy,
-            "approx_kl": float(sums[2]) / count,
-            "clip_fraction": float(sums[3]) / count,
-            "max_log_ratio": float(sums[4]),
-            "actor_grad_norm": norm,
-        }
+        return policy_numbers(self.step, sums, count, settings.entropy_weight, settings, unit)
 
 
 class CompiledCriticStep:
@@ -130,9 +158,9 @@ class CompiledCriticStep:
             share = buffer.shared()[:-1].flatten(0, 1).numpy()
             self._rows = self.step.rows(share, 1, np.zeros(1, np.int64))
         else:
-            self._rows = _observations(self.step, buffer)
+            self._rows = observations(self.step, buffer)
         values = buffer.targets.shape[-1]
-        self._here = _active(buffer)
+        self._here = active_rows(buffer)
         if len(self._here) and values != self._here.shape[-1]:
             self._here = np.asarray(self._here.any(axis=-1, keepdims=True))
         self._targets = buffer.targets.view(-1, values).numpy()
@@ -161,16 +189,17 @@ class CompiledCriticStep:
 
         self.step.gradient(self._rows, index, loss)
         value = total / count
-        norm = _descended(self.step, value, "value", settings, unit)
+        norm = descended(self.step, value, "value", settings, unit)
         return {"value_loss": value, "critic_grad_norm": norm}
 
 
-def _observations(step: PerceptronStep, buffer: Buffer) -> Rows:
+def observations(step: PerceptronStep, buffer: Buffer) -> Rows:
+    """Return the controlled agents' observations as rows."""
     everyone = buffer.spaces.everyone
     return step.rows(buffer.obs[:-1].flatten(0, 2).numpy(), everyone, buffer.spaces.columns)
 
 
-def _active(buffer: Buffer) -> BoolArray:
+def active_rows(buffer: Buffer) -> BoolArray:
     """Return who counts [S, N], [0, 0] for everyone."""
     if buffer.active is None:
         return _NO_ROWS
@@ -178,7 +207,33 @@ def _active(buffer: Buffer) -> BoolArray:
     return found
 
 
-def _descended(step: PerceptronStep, value: float, name: str, settings: PPOSettings, unit: int) -> float:
+def policy_numbers(
+    step: Step, sums: FloatArray, count: int, entropy_weight: float, settings: PPOSettings, unit: int
+) -> dict[str, float]:
+    """Step down the gradient of a policy's loss; return what ``step_kernels.policy_gradient`` summed up, as means.
+
+    Raises:
+        NumericalError: If loss or gradient are not finite; the weights stay.
+    """
+    entropy = float(sums[1]) / count
+    value = -float(sums[0]) / count - entropy_weight * entropy
+    norm = descended(step, value, "policy", settings, unit)
+    return {
+        "policy_loss": value,
+        "entropy": entropy,
+        "approx_kl": float(sums[2]) / count,
+        "clip_fraction": float(sums[3]) / count,
+        "max_log_ratio": float(sums[4]),
+        "actor_grad_norm": norm,
+    }
+
+
+def descended(step: Step, value: float, name: str, settings: PPOSettings, unit: int) -> float:
+    """Step down a gradient whose loss has this value; return the gradient's norm.
+
+    Raises:
+        NumericalError: If loss or gradient are not finite; the weights stay.
+    """
     if not math.isfinite(value):
         raise NumericalError(f"{name} loss", value, step=unit)
     norm = step.adam.step(settings.max_grad_norm)

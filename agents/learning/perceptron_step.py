@@ -22,7 +22,7 @@ from equilibria.agents.learning.networks import GroupLinear, GroupNorm, Trunk
 from equilibria.agents.learning.torch_import import torch
 from equilibria.sim.types import AnyArray, FloatArray, IntArray
 
-_EPSILON = np.float32(1e-5)
+EPSILON = np.float32(1e-5)
 _ENTRIES = 49152
 """Activations of one layer and block; about four such arrays are in use at once."""
 _LEAST_ROWS = 256
@@ -50,7 +50,7 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class _Layer:
+class FoldedLayer:
     """A linear map as parts of the parameter vector, and its folded form [O, I + 1]."""
 
     weight: AnyArray
@@ -62,10 +62,23 @@ class _Layer:
     found: torch.Tensor
 
     def fold(self) -> None:
+        """Write ``folded``."""
         step_kernels.fold(self.weight, self.bias, self.scale, self.shift, self.folded.numpy())
 
     def unfold(self) -> None:
+        """Write ``gradients`` from ``found``, the gradient of ``folded``."""
         step_kernels.unfold(self.weight, self.scale, self.shift, self.found.numpy(), *self.gradients)
+
+
+def folded_layer(adam: FlatAdam, linear: GroupLinear, norm: GroupNorm | torch.nn.LayerNorm | None) -> FoldedLayer:
+    """Return a linear map with the normalisation before it; weights of several groups lie below each other."""
+    weight, g_weight = (x.reshape(-1, x.shape[-1]) for x in adam.views(linear.weight))
+    bias, g_bias = (x.ravel() for x in adam.views(linear.bias))
+    none = np.zeros(0, np.float32)
+    scale, g_scale = (none, none) if norm is None else adam.views(norm.weight)
+    shift, g_shift = (none, none) if norm is None else adam.views(norm.bias)
+    folded, found = (torch.zeros(weight.shape[0], weight.shape[1] + 1) for _ in range(2))
+    return FoldedLayer(weight, bias, scale, shift, (g_weight, g_bias, g_scale, g_shift), folded, found)
 
 
 class PerceptronStep:
@@ -83,8 +96,9 @@ class PerceptronStep:
         self.adam = FlatAdam(module, rate)
         self._tanh, self._lanes, self._normalises = trunk.tanh, lanes, trunk.input_norm is not None
         norms: list[Any] = [trunk.input_norm, *trunk.norms]
-        self._layers = [self._layer(linear, norm) for linear, norm in zip([*trunk.linears, head], norms, strict=True)]
-        self.samples = -(-max(_ENTRIES // trunk.hidden, _LEAST_ROWS) // lanes)
+        linears: list[Any] = [*trunk.linears, head]
+        self._layers = [folded_layer(self.adam, *pair) for pair in zip(linears, norms, strict=True)]
+        self.samples = -(-block_rows(trunk.hidden) // lanes)
         size = self.samples * lanes
         self._input = torch.zeros(size, trunk.inputs + trunk.ids + 1)
         self._input[:, -1] = 1.0
@@ -99,15 +113,6 @@ class PerceptronStep:
         self._center: AnyArray = np.zeros((0, 2), np.float32)
         self._views: dict[int, tuple[Any, ...]] = {}
 
-    def _layer(self, linear: Any, norm: GroupNorm | None) -> _Layer:
-        weight, g_weight = self.adam.views(linear.weight)
-        bias, g_bias = self.adam.views(linear.bias)
-        none = np.zeros(0, np.float32)
-        scale, g_scale = (none, none) if norm is None else self.adam.views(norm.weight)
-        shift, g_shift = (none, none) if norm is None else self.adam.views(norm.bias)
-        folded, found = (torch.zeros(weight.shape[0], weight.shape[1] + 1) for _ in range(2))
-        return _Layer(weight, bias, scale, shift, (g_weight, g_bias, g_scale, g_shift), folded, found)
-
     def rows(self, source: AnyArray, everyone: int, columns: IntArray) -> Rows:
         """Describe the inputs of one update; ``source`` [S, D] must not change until its last step."""
         self.adam.gather()
@@ -115,7 +120,7 @@ class PerceptronStep:
             return Rows(source, np.zeros((0, 2), np.float32), everyone, columns)
         if len(self._center) != len(source):
             self._center = np.zeros((len(source), 2), np.float32)
-        step_kernels.moments(source, everyone, columns, _EPSILON, self._center)
+        step_kernels.moments(source, everyone, columns, EPSILON, self._center)
         return Rows(source, self._center, everyone, columns)
 
     def gradient(self, rows: Rows, index: IntArray, loss: Loss) -> None:
@@ -140,7 +145,7 @@ class PerceptronStep:
         for first in range(0, len(source), self.samples * self._lanes):
             n = min(self.samples * self._lanes, len(source) - first)
             seen, below, into, _, out = self._views.get(n // self._lanes) or self._make_views(n // self._lanes)
-            step_kernels.standardise(source, first, n, self._normalises, _EPSILON, seen)
+            step_kernels.standardise(source, first, n, self._normalises, EPSILON, seen)
             found[first : first + n] = self._forward(n, below, into, out).t()
         return found
 
@@ -148,9 +153,9 @@ class PerceptronStep:
         """Go through all layers; return the head's outputs [O, n]."""
         last = len(self._layers) - 1
         for i in range(last):
-            whole, x, mean, scale = into[i]
+            array, x, mean, scale = into[i]
             torch.mm(self._layers[i].folded, below[i], out=x)
-            step_kernels.forward(self._tanh, _EPSILON, n, whole, mean, scale)
+            step_kernels.forward(self._tanh, EPSILON, n, array, mean, scale)
         found: torch.Tensor = out[0]
         torch.mm(self._layers[last].folded, below[last], out=found)
         return found
@@ -171,24 +176,29 @@ class PerceptronStep:
             if i:
                 above, g_array = up[i % 2]
                 torch.mm(layer.folded[:, :-1].t(), g, out=above)
-                whole, _, mean, scale = into[i - 1]
-                step_kernels.backward(self._tanh, n, g_array, whole, mean, scale)
+                array, _, mean, scale = into[i - 1]
+                step_kernels.backward(self._tanh, n, g_array, array, mean, scale)
                 g = above
 
     def _make_views(self, count: int) -> tuple[Any, ...]:
         """Return the parts of the workspace that blocks of this many samples use."""
         n = count * self._lanes
         below = [self._input[:n].t(), *(x[:, :n] for x in self._x)]
-        into = [(_whole(x), x[:-1, :n], mean, scale) for x, (mean, scale) in zip(self._x, self._moments, strict=True)]
-        up = [(x[:, :n], _whole(x)) for x in self._up]
-        views = (self._input.numpy(), below, into, up, (self._out[:, :n], _whole(self._out)))
+        into = [(whole(x), x[:-1, :n], mean, scale) for x, (mean, scale) in zip(self._x, self._moments, strict=True)]
+        up = [(x[:, :n], whole(x)) for x in self._up]
+        views = (self._input.numpy(), below, into, up, (self._out[:, :n], whole(self._out)))
         if len(self._views) > 16:
             self._views.clear()
         self._views[count] = views
         return views
 
 
-def _whole(x: torch.Tensor) -> FloatArray:
+def block_rows(hidden: int) -> int:
+    """Return how many rows of a perceptron with this many units are worked on at a time."""
+    return max(_ENTRIES // hidden, _LEAST_ROWS)
+
+
+def whole(x: torch.Tensor) -> FloatArray:
     """Return a padded tensor [F, R] as a contiguous array [F, >= R]."""
     found: FloatArray = x.as_strided((x.shape[0], x.stride(0)), (x.stride(0), 1)).numpy()
     return found

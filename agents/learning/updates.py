@@ -17,7 +17,7 @@ import numpy as np
 from equilibria.agents.learning.advantages import normalised
 from equilibria.agents.learning.batches import Batch
 from equilibria.agents.learning.buffer import Buffer
-from equilibria.agents.learning.compiled_steps import CompiledCriticStep, CompiledPolicyStep, compiles
+from equilibria.agents.learning.compiled_steps import CompiledCriticStep, PolicyStep, compiles, policy_step
 from equilibria.agents.learning.fused_losses import fused_value_loss, softmax_policy_loss
 from equilibria.agents.learning.losses import PolicyLoss, decoupled_loss, masked_mean, mdpo_loss, policy_loss
 from equilibria.agents.learning.policies import ProductPolicy
@@ -64,7 +64,7 @@ class Updates:
         ppo = compiled and settings.update == "ppo" and self.reference is None
         self._softmax = ppo and getattr(type(actor), "evaluate", None) is ProductPolicy.evaluate
         whole = ppo and extra_loss is None and settings.advantage_norm != "minibatch"
-        self.policy_step = CompiledPolicyStep(actor, settings) if whole and compiles(actor) else None
+        self.policy_step = policy_step(actor, settings) if whole else None
         self.critic_step = CompiledCriticStep(critic, settings, self.norm) if compiled and compiles(critic) else None
         self._actor_adam = None if self.policy_step else _adam(actor, settings.actor_lr)
         self._critic_adam = None if self.critic_step else _adam(critic, settings.critic_lr)
@@ -333,16 +333,14 @@ def _adam(module: torch.nn.Module, rate: float) -> torch.optim.Adam:
     return torch.optim.Adam(module.parameters(), lr=rate, eps=EPSILON, fused=True)
 
 
-def _moments(step: CompiledPolicyStep | CompiledCriticStep | None, adam: torch.optim.Adam | None) -> State:
+def _moments(step: PolicyStep | CompiledCriticStep | None, adam: torch.optim.Adam | None) -> State:
     if step is not None:
         return step.step.adam.save()
     assert adam is not None
     return adam_state(adam)
 
 
-def _load_moments(
-    step: CompiledPolicyStep | CompiledCriticStep | None, adam: torch.optim.Adam | None, state: State
-) -> None:
+def _load_moments(step: PolicyStep | CompiledCriticStep | None, adam: torch.optim.Adam | None, state: State) -> None:
     if step is not None:
         step.step.adam.load(state)
     else:

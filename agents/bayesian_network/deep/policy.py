@@ -25,9 +25,11 @@ from equilibria.agents.bayesian_network.deep.noise import draw
 from equilibria.agents.bayesian_network.deep.sampler import DagSampler, Noise, SampledDag
 from equilibria.agents.bayesian_network.deep.settings import GraphSettings
 from equilibria.agents.learning.batches import Action, Batch, Context, Evaluation
+from equilibria.agents.learning.compiled_steps import PolicyStep
 from equilibria.agents.learning.heads import Discrete, discrete_head
 from equilibria.agents.learning.losses import masked_mean
 from equilibria.agents.learning.networks import GAIN, GroupLinear, Trunk
+from equilibria.agents.learning.settings import PPOSettings
 from equilibria.agents.learning.spaces import Spaces
 from equilibria.agents.learning.torch_import import torch
 from equilibria.sim.errors import InvalidValue
@@ -52,6 +54,7 @@ class BNJointPolicy(torch.nn.Module):
     Attributes:
         progress: Share of the training done, in [0, 1]; moves the sparsity schedule.
         entropy_relief: What the schedule takes off the weight of the entropy bonus.
+        order: Order in which the agents of a fixed graph act.
         density: Density of the graphs in the last evaluation, in [0, 1].
 
     The noise of world b depends on (generator, b) only, so worlds do not depend on the batch size.
@@ -103,7 +106,7 @@ class BNJointPolicy(torch.nn.Module):
                 generator=generator,
             )
         else:
-            self._order = _checked(dag, self.agents)
+            self.order = _checked(dag, self.agents)
             self.register_buffer("_edges", torch.from_numpy(dag.astype(np.float32)), persistent=False)
         self.connected = dag is None or bool(dag.any())
         if self.connected:
@@ -155,6 +158,16 @@ class BNJointPolicy(torch.nn.Module):
         else:
             actions, log_prob = self._in_orders(obs, own, mask, shift, edges, order)
         return Action(actions, log_prob, {}, noise)
+
+    def compiled_step(self, settings: PPOSettings) -> PolicyStep | None:
+        """Return compiled steps that replace ``act`` and ``evaluate`` in training, ``None`` for learned graphs."""
+        from equilibria.agents.bayesian_network.deep.compiled import CompiledJointStep
+        from equilibria.agents.bayesian_network.deep.joint_step import worthwhile
+
+        plain = type(self) is BNJointPolicy and all(
+            p.requires_grad and p.dtype == torch.float32 for p in self.parameters()
+        )
+        return CompiledJointStep(self, settings) if plain and self.dag is not None and worthwhile(self) else None
 
     def evaluate(self, batch: Batch) -> Evaluation:
         """Return log-probabilities and entropies [M, N] of stored actions, given the stored graph noise."""
@@ -256,7 +269,7 @@ class BNJointPolicy(torch.nn.Module):
         log_prob = torch.empty(batch, self.agents)
         unit = torch.eye(self.actions)
         linear = torch.nn.functional.linear
-        order = range(self.agents) if self.sampler is not None else self._order
+        order = range(self.agents) if self.sampler is not None else self.order
         for i in order:
             social = linear(self.encoder(sums[:, i]), self.social.weight[i], self.social.bias[i])
             head = discrete_head(own[:, i] + social, None if mask is None else mask[:, i])
