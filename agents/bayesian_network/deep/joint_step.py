@@ -1,0 +1,237 @@
+"""Gradient steps of a Bayesian-network policy with a fixed graph, without an autograd graph.
+
+The mathematics is that of ``policy.BNJointPolicy``.  In an update all actions are known, so the parents' network is
+a perceptron on the parents' slots (see ``joint_kernels``): the sum over parents is its first layer.  Agents go one
+after the other through both networks, forward, loss and backward, in blocks that stay in the cache; normalisations
+are folded as in ``perceptron_step``.  Results differ from those of autograd by rounding only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from equilibria.agents.bayesian_network.deep import joint_kernels
+from equilibria.agents.learning import step_kernels
+from equilibria.agents.learning.adam import FlatAdam
+from equilibria.agents.learning.fused import padded
+from equilibria.agents.learning.perceptron_step import EPSILON, Rows, block_rows, folded_layer, whole
+from equilibria.agents.learning.torch_import import torch
+from equilibria.sim.types import AnyArray, IntArray
+
+if TYPE_CHECKING:
+    from equilibria.agents.bayesian_network.deep.policy import BNJointPolicy
+
+Loss = Callable[[int, AnyArray, int, int], None]
+"""Replaces logits [A, >= count] of an agent for samples first .. first + count by their gradients."""
+
+
+def worthwhile(policy: BNJointPolicy) -> bool:
+    """Say whether the first layer on parents' slots is no wider than four hidden layers, on average."""
+    if not policy.connected:
+        return True
+    spans = _Slots(policy).spans
+    return sum(high - low for low, high in spans) <= 4 * policy.own.weight.shape[2] * len(spans)
+
+
+class JointStep:
+    """Adam steps of a ``BNJointPolicy`` whose graph is fixed.
+
+    Args:
+        policy: The policy; its parameters move into the optimiser's vector.
+        rate: Learning rate.
+    """
+
+    def __init__(self, policy: BNJointPolicy, rate: float) -> None:
+        self.adam = FlatAdam(policy, rate)
+        trunk, choices = policy.trunk, policy.actions
+        self.agents, self._tanh, hidden = policy.agents, trunk.tanh, trunk.hidden
+        self.size = block_rows(hidden)
+        self.slots = _Slots(policy)
+        self._center: AnyArray = np.zeros((0, 2), np.float32)
+        self._normalises = trunk.input_norm is not None
+        self._own = torch.ones(self.agents, self.size, trunk.inputs + 1)
+        self.seen = torch.ones(self.size, self.agents * self.slots.width)
+        norms: list[Any] = [trunk.input_norm, *trunk.norms]
+        linears: list[Any] = [*trunk.linears, policy.own]
+        self._layers = [folded_layer(self.adam, *pair) for pair in zip(linears, norms, strict=True)]
+        trunk_layers, own_head = self._layers[:-1], self._layers[-1]
+        heads = [slice(i * choices, (i + 1) * choices) for i in range(self.agents)]
+        layers = [[(layer.folded, layer.found) for layer in trunk_layers]] * self.agents
+        self._towers = [_Tower(layers, [(own_head.folded[h], own_head.found[h]) for h in heads], hidden, self.size)]
+        self._parents: _Parents | None = None
+        if policy.connected:
+            self._parents = first = _Parents(policy, self.adam, self.slots)
+            second = folded_layer(self.adam, policy.encoder.second, policy.encoder.middle)
+            social = folded_layer(self.adam, policy.social, policy.encoder.last)
+            self._layers += [second, social]
+            layers = [[first.part(i), (second.folded, second.found)] for i in range(self.agents)]
+            self._towers += [_Tower(layers, [(social.folded[h], social.found[h]) for h in heads], hidden, self.size)]
+        self._up = [padded(hidden, self.size) for _ in range(2)]
+        self._out = padded(choices, self.size)
+        self._views: dict[int, _Views] = {}
+
+    def rows(self, source: AnyArray, everyone: int, columns: IntArray) -> Rows:
+        """Describe the observations of samples; ``source`` [S * everyone, D] must not change while it is used."""
+        self.adam.gather()
+        if not self._normalises:
+            return Rows(source, np.zeros((0, 2), np.float32), everyone, columns)
+        if len(self._center) != len(source):
+            self._center = np.zeros((len(source), 2), np.float32)
+        step_kernels.moments(source, everyone, columns, EPSILON, self._center)
+        return Rows(source, self._center, everyone, columns)
+
+    def fold(self) -> None:
+        """Take in the present weights; ``gradient`` does so itself, ``logits`` does not."""
+        for layer in self._layers:
+            layer.fold()
+        if self._parents is not None:
+            self._parents.fold()
+
+    def look(self, rows: Rows, actions: AnyArray, index: IntArray, first: int, count: int) -> None:
+        """Take in ``count`` <= size samples from ``index[first]`` on, with actions int64 [S, N], negative for none."""
+        slots = self.slots
+        joint_kernels.gather(
+            rows.source, rows.center, actions, index, first, count, rows.everyone, rows.columns, slots.place, slots.width,
+            slots.observed, self._own.numpy(), self.seen.numpy(),
+        )  # fmt: skip
+
+    def logits(self, agent: int, count: int) -> AnyArray:
+        """Return an agent's logits [A, >= count], given its parents' slots; valid until the next call."""
+        views = self._view(count)
+        for k, tower in enumerate(self._towers):
+            top = tower.rise(agent, views.inputs[k][agent], views.into[k], count, self._tanh)
+            weights = tower.heads[agent][0]
+            if k:
+                views.out.addmm_(weights, top)
+            else:
+                torch.mm(weights, top, out=views.out)
+        return views.out_array
+
+    def gradient(self, rows: Rows, actions: AnyArray, index: IntArray, loss: Loss) -> None:
+        """Write the gradient on samples ``index`` [M] to ``adam.gradient``."""
+        self.fold()
+        for layer in self._layers:
+            layer.found.zero_()
+        if self._parents is not None:
+            self._parents.found.zero_()
+        total = len(index)
+        parts = -(-total // self.size)
+        for part in range(parts):
+            first, last = total * part // parts, total * (part + 1) // parts
+            self.look(rows, actions, index, first, last - first)
+            views = self._view(last - first)
+            for agent in range(self.agents):
+                loss(agent, self.logits(agent, last - first), first, last - first)
+                for k, tower in enumerate(self._towers):
+                    tower.fall(agent, views.inputs[k][agent], views.into[k], views, last - first, self._tanh)
+        for layer in self._layers:
+            layer.unfold()
+        if self._parents is not None:
+            self._parents.unfold()
+
+    def _view(self, count: int) -> _Views:
+        found = self._views.get(count)
+        if found is None:
+            if len(self._views) > 16:
+                self._views.clear()
+            found = self._views[count] = _Views(self, count)
+        return found
+
+
+class _Slots:
+    """Where agents' slots stand: agent i at place[i], its parents' in the columns spans[i]."""
+
+    def __init__(self, policy: BNJointPolicy) -> None:
+        assert policy.dag is not None
+        self.observed = policy.graph.parent_input == "observed_actions"
+        self.offset = policy.spaces.observation if self.observed else 0
+        self.width = self.offset + policy.actions + 1
+        self.order = policy.order
+        self.place = np.argsort(np.array(self.order, np.int64))
+        self.spans: list[tuple[int, int]] = []
+        for i in range(policy.agents):
+            held = self.place[policy.dag[:, i]]
+            if len(held):
+                self.spans.append((int(held.min()) * self.width, (int(held.max()) + 1) * self.width))
+            else:  # the 1 of any slot
+                self.spans.append((self.width - 1, self.width))
+        self.ones = np.array([low + (self.width - 1 if high - low > 1 else 0) for low, high in self.spans], np.int64)
+
+
+class _Parents:
+    """The first layer of the parents' network as one matrix [H, W] per agent."""
+
+    def __init__(self, policy: BNJointPolicy, adam: FlatAdam, slots: _Slots) -> None:
+        assert policy.dag is not None
+        shape = tuple(policy.messages.weight.shape)
+        self._weight, self._g_weight = (x.reshape(shape) for x in adam.views(policy.messages.weight))
+        self._bias, self._g_bias = (x.reshape(shape[:2]) for x in adam.views(policy.messages.bias))
+        self._first, self._g_first = adam.views(policy.encoder.bias)
+        self._edges, self._slots = np.ascontiguousarray(policy.dag), slots
+        self.folded, self.found = (torch.zeros(shape[0], shape[1], shape[0] * slots.width) for _ in range(2))
+
+    def part(self, agent: int) -> tuple[torch.Tensor, torch.Tensor]:
+        low, high = self._slots.spans[agent]
+        return self.folded[agent, :, low:high], self.found[agent, :, low:high]
+
+    def fold(self) -> None:
+        slots, out = self._slots, self.folded.numpy()
+        joint_kernels.collect(self._weight, self._bias, self._first, self._edges, slots.place, slots.ones, out)
+
+    def unfold(self) -> None:
+        slots = self._slots
+        joint_kernels.scatter(
+            self.found.numpy(), self._edges, slots.place, slots.ones, self._g_weight, self._g_bias, self._g_first
+        )
+
+
+class _Tower:
+    """Hidden layers and heads by agent, as pairs of folded weights and where their gradients are added up."""
+
+    def __init__(self, layers: list[Any], heads: list[Any], hidden: int, size: int) -> None:
+        self.layers, self.heads = layers, heads
+        self.x = [padded(hidden + 1, size) for _ in layers[0]]
+        for x in self.x:
+            x[-1] = 1.0
+        self.moments = [(np.empty(size, np.float32), np.empty(size, np.float32)) for _ in self.x]
+
+    def rise(self, agent: int, below: torch.Tensor, into: list[Any], count: int, tanh: bool) -> torch.Tensor:
+        """Return the last layer's output [H + 1, count]."""
+        for (weights, _), (array, x, top, mean, scale) in zip(self.layers[agent], into, strict=True):
+            torch.mm(weights, below, out=x)
+            step_kernels.forward(tanh, EPSILON, count, array, mean, scale)
+            below = top
+        return below
+
+    def fall(self, agent: int, first: torch.Tensor, into: list[Any], views: _Views, count: int, tanh: bool) -> None:
+        """Add the gradients of all weights, given that of the logits."""
+        (weights, found), g = self.heads[agent], views.out
+        for k in range(len(into) - 1, -1, -1):
+            array, _, top, mean, scale = into[k]
+            found.addmm_(g, top.t())
+            above, g_array = views.up[k % 2]
+            torch.mm(weights[:, :-1].t(), g, out=above)
+            step_kernels.backward(tanh, count, g_array, array, mean, scale)
+            g = above
+            weights, found = self.layers[agent][k]
+        found.addmm_(g, first.t())
+
+
+class _Views:
+    """The parts of the workspace that blocks of ``count`` samples use."""
+
+    def __init__(self, step: JointStep, count: int) -> None:
+        self.inputs = [[own[:count].t() for own in step._own]]
+        self.inputs += [[step.seen[:count, low:high].t() for low, high in step.slots.spans]]
+        self.into = [
+            [
+                (whole(x), x[:-1, :count], x[:, :count], mean, scale)
+                for x, (mean, scale) in zip(tower.x, tower.moments, strict=True)
+            ]
+            for tower in step._towers
+        ]
+        self.up = [(x[:, :count], whole(x)) for x in step._up]
+        self.out, self.out_array = step._out[:, :count], whole(step._out)
