@@ -208,15 +208,23 @@ def active_rows(buffer: Buffer) -> BoolArray:
 
 
 def policy_numbers(
-    step: Step, sums: FloatArray, count: int, entropy_weight: float, settings: PPOSettings, unit: int
+    step: Step,
+    sums: FloatArray,
+    count: int,
+    entropy_weight: float,
+    settings: PPOSettings,
+    unit: int,
+    extra: float = 0.0,
 ) -> dict[str, float]:
     """Step down the gradient of a policy's loss; return what ``step_kernels.policy_gradient`` summed up, as means.
+
+    ``extra`` is what the loss has beside the surrogate and the entropy.
 
     Raises:
         NumericalError: If loss or gradient are not finite; the weights stay.
     """
     entropy = float(sums[1]) / count
-    value = -float(sums[0]) / count - entropy_weight * entropy
+    value = -float(sums[0]) / count - entropy_weight * entropy + extra
     norm = descended(step, value, "policy", settings, unit)
     return {
         "policy_loss": value,

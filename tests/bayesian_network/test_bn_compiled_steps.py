@@ -1,4 +1,4 @@
-"""Compiled acting and gradient steps of fixed graphs against the policy's own and torch's optimiser."""
+"""Compiled acting and gradient steps against the policy's own and torch's optimiser."""
 
 from __future__ import annotations
 
@@ -76,11 +76,20 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "actions only, tanh": (Watch(), {"dag": "line", "parent_input": "actions", "activation": "tanh"}),
     "no edges, own values": (Watch(), {"dag": "empty", "values": "agent", "layers": 3}),
     "several blocks": (Watch(), {"dag": "full", "worlds": 40, "minibatches": 1, "hidden": 256, "layers": 1}),
+    "learned edges": (CoordinationWorld(3), {"dag": "learned", "edge_bias": 1.0}),
+    "learned edges, masks, absent agents": (
+        Watch(),
+        {"dag": "learned", "context": "first", "sparsity": {"begin": 0.1, "end": 0.9}, "parent_input": "actions"},
+    ),
+    "learned order": (Watch(), {"dag": "learned", "order": "plackett_luce", "graph_gain": 4.0}),
+    "learned assignment": (Watch(), {"dag": "learned", "order": "sinkhorn", "minibatches": 1, "hidden": 32}),
     "entropy that falls": (
         CoordinationWorld(3),
         {"dag": "full", "entropy_schedule": {"begin": 0, "end": 1}, "entropy_weight": 0.2},
     ),
 }
+NOT_SAMPLED = ("all edges", "entropy that falls", "learned order", "learned assignment")
+"""Nothing new to sample, or an order per world, which the policy itself acts on."""
 
 
 def pair(case: str) -> list[BNMAPPO]:
@@ -109,7 +118,7 @@ def test_compiled_joint_steps_equal_those_of_autograd(case: str) -> None:
 
 
 @pytest.mark.parametrize("greedy", [False, True])
-@pytest.mark.parametrize("case", [c for c in CASES if c not in ("all edges", "entropy that falls")])
+@pytest.mark.parametrize("case", [c for c in CASES if c not in NOT_SAMPLED])
 def test_compiled_sampling_draws_what_the_policy_draws(case: str, greedy: bool) -> None:
     learner = pair(case)[0]
     learner.step(1)
@@ -137,7 +146,7 @@ def test_an_agent_without_available_action_is_named() -> None:
         acting.act(torch.zeros(2, 4, 5), mask, {}, torch.Generator())
 
 
-@pytest.mark.parametrize("case", ["an order other than the numbers'", "masks, absent agents, all edges"])
+@pytest.mark.parametrize("case", ["an order other than the numbers'", "learned edges", "learned assignment"])
 def test_a_resumed_run_goes_on_bit_for_bit_and_in_torchs_format(case: str) -> None:
     whole, plain = pair(case)
     first, again = pair(case)[0], pair(case)[0]
@@ -157,7 +166,6 @@ def test_a_resumed_run_goes_on_bit_for_bit_and_in_torchs_format(case: str) -> No
 def test_policies_that_need_autograd_keep_it() -> None:
     game = CoordinationWorld(3)
     kinds: tuple[dict[str, Any], ...] = (
-        {"dag": "learned"},
         {"dag": "full", "advantage_norm": "minibatch"},
         {"dag": "full", "update": "mdpo"},
     )

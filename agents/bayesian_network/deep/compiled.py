@@ -1,4 +1,4 @@
-"""Compiled acting and PPO steps of Bayesian-network policies with fixed graphs."""
+"""Compiled acting and PPO steps of Bayesian-network policies with fixed or learned graphs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from equilibria.agents.bayesian_network.deep import joint_kernels
 from equilibria.agents.bayesian_network.deep.joint_step import JointStep
 from equilibria.agents.bayesian_network.deep.noise import draw
+from equilibria.agents.bayesian_network.deep.sampler import Noise, SampledDag
 from equilibria.agents.learning import step_kernels
 from equilibria.agents.learning.batches import Action, Context
 from equilibria.agents.learning.buffer import Buffer
@@ -25,7 +26,7 @@ _NO_ROWS: BoolArray = np.ones((0, 0), np.bool_)
 
 
 class CompiledActing:
-    """A ``BNJointPolicy`` for one collection, with its present weights and the same noise."""
+    """A ``BNJointPolicy`` in which all worlds act in one order, for one collection; draws the same noise."""
 
     def __init__(self, policy: BNJointPolicy, step: JointStep) -> None:
         self._policy, self._step = policy, step
@@ -47,18 +48,29 @@ class CompiledActing:
         worlds, agents, entries = obs.shape
         shift = _GREEDY if greedy else draw((worlds, agents, self._policy.actions), generator).numpy()
         allowed = NO_MASK if mask is None else mask.contiguous().numpy()
+        noise, edges = self._graphs(obs, generator, greedy=greedy)
         rows = step.rows(obs.contiguous().view(-1, entries).numpy(), agents, np.arange(agents))
         nothing, everyone = np.full((worlds, agents), -1, np.int64), np.arange(worlds)
         actions, log_prob = np.empty((worlds, agents), np.int64), np.empty((worlds, agents), np.float32)
         for first in range(0, worlds, step.size):
             count = min(step.size, worlds - first)
-            step.look(rows, nothing, everyone, first, count)
+            step.look(rows, nothing, everyone, first, count, edges)
             for i in slots.order:
                 column = int(slots.place[i]) * slots.width + slots.offset
                 joint_kernels.choose(
                     step.logits(i, count), shift, allowed, first, count, i, column, actions, log_prob, step.seen.numpy()
                 )
-        return Action(torch.from_numpy(actions), torch.from_numpy(log_prob), {})
+        return Action(torch.from_numpy(actions), torch.from_numpy(log_prob), {}, noise)
+
+    def _graphs(self, obs: torch.Tensor, generator: torch.Generator, *, greedy: bool) -> tuple[Noise, AnyArray | None]:
+        """Return the noise of sampled graphs and their edges [B, N, N]."""
+        policy = self._policy
+        if policy.sampler is None:
+            return {}, None
+        noise = policy.sampler.noise(len(obs), generator)
+        with torch.no_grad():
+            found = policy.sampler(policy.context(obs), None if greedy else noise).graph
+        return noise, found.contiguous().numpy()
 
 
 class CompiledJointStep:
@@ -68,13 +80,16 @@ class CompiledJointStep:
         self._settings, self._policy = settings, policy
         self.step = JointStep(policy, settings.actor_lr)
 
-    def acting(self) -> CompiledActing:
-        """Return the policy for the next collection."""
-        return CompiledActing(self._policy, self.step)
+    def acting(self) -> CompiledActing | BNJointPolicy:
+        """Return the policy for the next collection: compiled, unless every world has its own order."""
+        own_orders = self._policy.dag is None and self._policy.graph.order != "identity"
+        return self._policy if own_orders else CompiledActing(self._policy, self.step)
 
     def begin(self, buffer: Buffer) -> None:
         """Prepare for the steps on these samples."""
         spaces = buffer.spaces
+        self._obs = buffer.controlled(buffer.obs[:-1].flatten(0, 1))
+        self._noise = {name: value.flatten(0, 1) for name, value in buffer.extras.items()}
         self._rows = self.step.rows(buffer.obs[:-1].flatten(0, 2).numpy(), spaces.everyone, spaces.columns)
         flat = (-1, spaces.agents)
         self._actions = buffer.actions.view(*flat).numpy()
@@ -108,8 +123,37 @@ class CompiledJointStep:
                 logits, index, first, samples, *self._samples[agent], 1.0 / count, settings.clip, weight, sums
             )
 
-        self.step.gradient(self._rows, self._actions, index, loss)
-        return policy_numbers(self.step, sums, count, weight, settings, unit)
+        sampled = self._sampled(index)
+        if sampled is None:
+            self.step.gradient(self._rows, self._actions, index, loss)
+            return policy_numbers(self.step, sums, count, weight, settings, unit)
+        penalty = self._policy.sparsity_penalty(sampled)
+        edges = sampled.graph.detach().contiguous().numpy()
+        slopes = self.step.gradient(self._rows, self._actions, index, loss, edges)
+        self._graph_gradient(sampled, slopes, penalty)
+        extra = 0.0 if penalty is None else float(penalty.detach())
+        return policy_numbers(self.step, sums, count, weight, settings, unit, extra)
+
+    def _sampled(self, index: IntArray) -> SampledDag | None:
+        """Return the graphs of samples, repeated from their noise, with gradients."""
+        policy = self._policy
+        if policy.sampler is None:
+            return None
+        rows = torch.from_numpy(index)
+        noise = {name: value.index_select(0, rows) for name, value in self._noise.items()}
+        found: SampledDag = policy.sampler(policy.context(self._obs.index_select(0, rows)), noise)
+        return found
+
+    def _graph_gradient(self, sampled: SampledDag, slopes: AnyArray | None, penalty: torch.Tensor | None) -> None:
+        """Write the gradient of the graph networks, given that of the edges."""
+        assert self._policy.sampler is not None and slopes is not None
+        weights = list(self._policy.sampler.parameters())
+        outputs, given = [sampled.graph], [torch.from_numpy(slopes)]
+        if penalty is not None:
+            outputs, given = [*outputs, penalty], [*given, torch.ones(())]
+        for parameter, found in zip(weights, torch.autograd.grad(outputs, weights, given), strict=True):
+            into = self.step.adam.views(parameter)[1]
+            into[:] = found.numpy().reshape(into.shape)
 
 
 def _column(array: AnyArray, i: int) -> AnyArray:

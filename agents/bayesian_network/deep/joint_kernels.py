@@ -1,4 +1,4 @@
-"""Compiled parts of gradient steps and of ancestral sampling with a fixed graph; see ``joint_step``.
+"""Compiled parts of gradient steps and of ancestral sampling on graphs; see ``joint_step``.
 
 A slot of ``seen`` is what children see of one agent: its observation (or nothing), its one-hot action, and a 1
 that carries the bias.  Slots stand in the order in which agents act.
@@ -46,17 +46,44 @@ def gather(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def collect(weight, bias, first, edges, place, ones, out):  # type: ignore[no-untyped-def]
+def thin(seen, edges, first, count, agent, allowed, slot, out):  # type: ignore[no-untyped-def]
+    """Write out [>= count, 1 + W]: slots of allowed parents times their edges to ``agent``, behind the first column.
+
+    edges: float32 [S, N, N] of samples, of which those from ``first`` on are looked at; allowed: bool [N, N].
+    """
+    for s in range(count):
+        for j in range(len(allowed)):
+            if allowed[j, agent]:
+                edge = edges[first + s, j, agent]
+                for k in range(j * slot, (j + 1) * slot):
+                    out[s, 1 + k] = seen[s, k] * edge
+
+
+@kernel
+def pull(up, seen, first, count, agent, allowed, slot, slopes):  # type: ignore[no-untyped-def]
+    """Write the gradient of the edges to slopes [S, N, N] from that of what ``thin`` wrote, up [1 + W, >= count]."""
+    for s in range(count):
+        for j in range(len(allowed)):
+            if allowed[j, agent]:
+                total = 0.0
+                for k in range(j * slot, (j + 1) * slot):
+                    total += up[1 + k, s] * seen[s, k]
+                slopes[first + s, j, agent] = total
+
+
+@kernel
+def collect(weight, bias, first, edges, place, lead, ones, out):  # type: ignore[no-untyped-def]
     """Write what agents do with the slots, out [N, H, W]; entries of slots that are no parent's stay as they are.
 
     weight [N, H, slot - 1] and bias [N, H] make messages, first [H] is added to their sum at the column ``ones``.
+    Slots begin at the column ``lead``.
     """
     agents, width, entries = weight.shape
     for i in range(agents):
         out[i, :, ones[i]] = _NIL
         for j in range(agents):
             if edges[j, i]:
-                base = place[j] * (entries + 1)
+                base = lead + place[j] * (entries + 1)
                 for h in range(width):
                     for k in range(entries):
                         out[i, h, base + k] = weight[j, h, k]
@@ -66,7 +93,7 @@ def collect(weight, bias, first, edges, place, ones, out):  # type: ignore[no-un
 
 
 @kernel
-def scatter(found, edges, place, ones, g_weight, g_bias, g_first):  # type: ignore[no-untyped-def]
+def scatter(found, edges, place, lead, ones, g_weight, g_bias, g_first):  # type: ignore[no-untyped-def]
     """Write the gradients of what ``collect`` was given from the gradient ``found`` of what it wrote."""
     agents, width, entries = g_weight.shape
     g_weight[:] = _NIL
@@ -77,7 +104,7 @@ def scatter(found, edges, place, ones, g_weight, g_bias, g_first):  # type: igno
             g_first[h] += found[i, h, ones[i]]
         for j in range(agents):
             if edges[j, i]:
-                base = place[j] * (entries + 1)
+                base = lead + place[j] * (entries + 1)
                 for h in range(width):
                     for k in range(entries):
                         g_weight[j, h, k] += found[i, h, base + k]

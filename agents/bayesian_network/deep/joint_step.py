@@ -1,9 +1,11 @@
-"""Gradient steps of a Bayesian-network policy with a fixed graph, without an autograd graph.
+"""Gradient steps of a Bayesian-network policy without an autograd graph.
 
 The mathematics is that of ``policy.BNJointPolicy``.  In an update all actions are known, so the parents' network is
 a perceptron on the parents' slots (see ``joint_kernels``): the sum over parents is its first layer.  Agents go one
 after the other through both networks, forward, loss and backward, in blocks that stay in the cache; normalisations
-are folded as in ``perceptron_step``.  Results differ from those of autograd by rounding only.
+are folded as in ``perceptron_step``.  With sampled graphs every sample multiplies the slots by its edges, and the
+gradients of the edges are handed out; the small graph networks themselves are autograd's.  Results differ from those
+of autograd by rounding only.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ def worthwhile(policy: BNJointPolicy) -> bool:
 
 
 class JointStep:
-    """Adam steps of a ``BNJointPolicy`` whose graph is fixed.
+    """Adam steps of a ``BNJointPolicy``.
 
     Args:
         policy: The policy; its parameters move into the optimiser's vector.
@@ -54,6 +56,10 @@ class JointStep:
         self._normalises = trunk.input_norm is not None
         self._own = torch.ones(self.agents, self.size, trunk.inputs + 1)
         self.seen = torch.ones(self.size, self.agents * self.slots.width)
+        self._thinned = torch.ones(self.size, self.agents * self.slots.width + 1) if self.slots.sampled else None
+        self._pull = padded(self.agents * self.slots.width + 1, self.size)
+        self._edges: AnyArray = np.zeros((0, 0, 0), np.float32)
+        self._first = 0
         norms: list[Any] = [trunk.input_norm, *trunk.norms]
         linears: list[Any] = [*trunk.linears, policy.own]
         self._layers = [folded_layer(self.adam, *pair) for pair in zip(linears, norms, strict=True)]
@@ -90,9 +96,16 @@ class JointStep:
         if self._parents is not None:
             self._parents.fold()
 
-    def look(self, rows: Rows, actions: AnyArray, index: IntArray, first: int, count: int) -> None:
-        """Take in ``count`` <= size samples from ``index[first]`` on, with actions int64 [S, N], negative for none."""
-        slots = self.slots
+    def look(
+        self, rows: Rows, actions: AnyArray, index: IntArray, first: int, count: int, edges: AnyArray | None = None
+    ) -> None:
+        """Take in ``count`` <= size samples from ``index[first]`` on, with actions int64 [S, N], negative for none.
+
+        With sampled graphs, edges float32 [M, N, N] are those of all samples of ``index`` [M].
+        """
+        slots, self._first = self.slots, first
+        if edges is not None:
+            self._edges = edges
         joint_kernels.gather(
             rows.source, rows.center, actions, index, first, count, rows.everyone, rows.columns, slots.place, slots.width,
             slots.observed, self._own.numpy(), self.seen.numpy(),
@@ -100,7 +113,18 @@ class JointStep:
 
     def logits(self, agent: int, count: int) -> AnyArray:
         """Return an agent's logits [A, >= count], given its parents' slots; valid until the next call."""
-        views = self._view(count)
+        views, slots = self._view(count), self.slots
+        if self._thinned is not None:
+            joint_kernels.thin(
+                self.seen.numpy(),
+                self._edges,
+                self._first,
+                count,
+                agent,
+                slots.allowed,
+                slots.width,
+                self._thinned.numpy(),
+            )
         for k, tower in enumerate(self._towers):
             top = tower.rise(agent, views.inputs[k][agent], views.into[k], count, self._tanh)
             weights = tower.heads[agent][0]
@@ -110,8 +134,11 @@ class JointStep:
                 torch.mm(weights, top, out=views.out)
         return views.out_array
 
-    def gradient(self, rows: Rows, actions: AnyArray, index: IntArray, loss: Loss) -> None:
-        """Write the gradient on samples ``index`` [M] to ``adam.gradient``."""
+    def gradient(
+        self, rows: Rows, actions: AnyArray, index: IntArray, loss: Loss, edges: AnyArray | None = None
+    ) -> AnyArray | None:
+        """Write the gradient on samples ``index`` [M] to ``adam.gradient``; return that of sampled edges [M, N, N]."""
+        slopes = None if edges is None else np.zeros_like(edges)
         self.fold()
         for layer in self._layers:
             layer.found.zero_()
@@ -121,16 +148,27 @@ class JointStep:
         parts = -(-total // self.size)
         for part in range(parts):
             first, last = total * part // parts, total * (part + 1) // parts
-            self.look(rows, actions, index, first, last - first)
+            self.look(rows, actions, index, first, last - first, edges)
             views = self._view(last - first)
             for agent in range(self.agents):
                 loss(agent, self.logits(agent, last - first), first, last - first)
                 for k, tower in enumerate(self._towers):
-                    tower.fall(agent, views.inputs[k][agent], views.into[k], views, last - first, self._tanh)
+                    g = tower.fall(agent, views.inputs[k][agent], views.into[k], views, last - first, self._tanh)
+                if slopes is not None:
+                    self._slopes_of(agent, g, last - first, slopes)
         for layer in self._layers:
             layer.unfold()
         if self._parents is not None:
             self._parents.unfold()
+        return slopes
+
+    def _slopes_of(self, agent: int, g: torch.Tensor, count: int, slopes: AnyArray) -> None:
+        """Write the gradient of the edges to an agent, given that of its first layer on parents' slots."""
+        slots, weights = self.slots, self._towers[1].layers[agent][0][0]
+        torch.mm(weights.t(), g, out=self._pull[: weights.shape[1], :count])
+        joint_kernels.pull(
+            whole(self._pull), self.seen.numpy(), self._first, count, agent, slots.allowed, slots.width, slopes
+        )
 
     def _view(self, count: int) -> _Views:
         found = self._views.get(count)
@@ -142,36 +180,50 @@ class JointStep:
 
 
 class _Slots:
-    """Where agents' slots stand: agent i at place[i], its parents' in the columns spans[i]."""
+    """Where agents' slots stand: agent i at place[i], those of allowed parents in the columns spans[i].
+
+    Fixed graphs let the 1 of a slot carry what every agent's first layer adds.  Sampled edges may be absent, so
+    there is a column of its own before all slots.
+    """
 
     def __init__(self, policy: BNJointPolicy) -> None:
-        assert policy.dag is not None
+        n = policy.agents
         self.observed = policy.graph.parent_input == "observed_actions"
         self.offset = policy.spaces.observation if self.observed else 0
         self.width = self.offset + policy.actions + 1
-        self.order = policy.order
+        self.sampled = policy.dag is None
+        self.lead = int(self.sampled)
+        if policy.dag is not None:
+            self.order, self.allowed = policy.order, np.ascontiguousarray(policy.dag)
+        else:  # slopes of relaxed orders touch all pairs, an agent and itself included
+            everything = np.ones((n, n), np.bool_)
+            self.order = tuple(range(n))
+            self.allowed = np.triu(everything, 1) if policy.graph.order == "identity" else everything
         self.place = np.argsort(np.array(self.order, np.int64))
         self.spans: list[tuple[int, int]] = []
-        for i in range(policy.agents):
-            held = self.place[policy.dag[:, i]]
-            if len(held):
+        for i in range(n):
+            held = self.place[self.allowed[:, i]]
+            if self.sampled:
+                self.spans.append((0, 1 + (int(held.max()) + 1) * self.width if len(held) else 1))
+            elif len(held):
                 self.spans.append((int(held.min()) * self.width, (int(held.max()) + 1) * self.width))
             else:  # the 1 of any slot
                 self.spans.append((self.width - 1, self.width))
-        self.ones = np.array([low + (self.width - 1 if high - low > 1 else 0) for low, high in self.spans], np.int64)
+        own = [0 if self.sampled or high - low == 1 else self.width - 1 for low, high in self.spans]
+        self.ones = np.array([low + k for (low, _), k in zip(self.spans, own, strict=True)], np.int64)
 
 
 class _Parents:
     """The first layer of the parents' network as one matrix [H, W] per agent."""
 
     def __init__(self, policy: BNJointPolicy, adam: FlatAdam, slots: _Slots) -> None:
-        assert policy.dag is not None
         shape = tuple(policy.messages.weight.shape)
         self._weight, self._g_weight = (x.reshape(shape) for x in adam.views(policy.messages.weight))
         self._bias, self._g_bias = (x.reshape(shape[:2]) for x in adam.views(policy.messages.bias))
         self._first, self._g_first = adam.views(policy.encoder.bias)
-        self._edges, self._slots = np.ascontiguousarray(policy.dag), slots
-        self.folded, self.found = (torch.zeros(shape[0], shape[1], shape[0] * slots.width) for _ in range(2))
+        self._slots = slots
+        size = (*shape[:2], slots.lead + shape[0] * slots.width)
+        self.folded, self.found = (torch.zeros(size) for _ in range(2))
 
     def part(self, agent: int) -> tuple[torch.Tensor, torch.Tensor]:
         low, high = self._slots.spans[agent]
@@ -179,12 +231,14 @@ class _Parents:
 
     def fold(self) -> None:
         slots, out = self._slots, self.folded.numpy()
-        joint_kernels.collect(self._weight, self._bias, self._first, self._edges, slots.place, slots.ones, out)
+        joint_kernels.collect(
+            self._weight, self._bias, self._first, slots.allowed, slots.place, slots.lead, slots.ones, out
+        )
 
     def unfold(self) -> None:
-        slots = self._slots
+        slots, found = self._slots, self.found.numpy()
         joint_kernels.scatter(
-            self.found.numpy(), self._edges, slots.place, slots.ones, self._g_weight, self._g_bias, self._g_first
+            found, slots.allowed, slots.place, slots.lead, slots.ones, self._g_weight, self._g_bias, self._g_first
         )
 
 
@@ -206,8 +260,10 @@ class _Tower:
             below = top
         return below
 
-    def fall(self, agent: int, first: torch.Tensor, into: list[Any], views: _Views, count: int, tanh: bool) -> None:
-        """Add the gradients of all weights, given that of the logits."""
+    def fall(
+        self, agent: int, first: torch.Tensor, into: list[Any], views: _Views, count: int, tanh: bool
+    ) -> torch.Tensor:
+        """Add the gradients of all weights, given that of the logits; return that of the first layer [H, count]."""
         (weights, found), g = self.heads[agent], views.out
         for k in range(len(into) - 1, -1, -1):
             array, _, top, mean, scale = into[k]
@@ -218,6 +274,7 @@ class _Tower:
             g = above
             weights, found = self.layers[agent][k]
         found.addmm_(g, first.t())
+        return g
 
 
 class _Views:
@@ -225,7 +282,8 @@ class _Views:
 
     def __init__(self, step: JointStep, count: int) -> None:
         self.inputs = [[own[:count].t() for own in step._own]]
-        self.inputs += [[step.seen[:count, low:high].t() for low, high in step.slots.spans]]
+        slots = step.seen if step._thinned is None else step._thinned
+        self.inputs += [[slots[:count, low:high].t() for low, high in step.slots.spans]]
         self.into = [
             [
                 (whole(x), x[:-1, :count], x[:, :count], mean, scale)

@@ -160,20 +160,20 @@ class BNJointPolicy(torch.nn.Module):
         return Action(actions, log_prob, {}, noise)
 
     def compiled_step(self, settings: PPOSettings) -> PolicyStep | None:
-        """Return compiled steps that replace ``act`` and ``evaluate`` in training, ``None`` for learned graphs."""
+        """Return compiled steps that replace ``act`` and ``evaluate`` in training, ``None`` where none exist."""
         from equilibria.agents.bayesian_network.deep.compiled import CompiledJointStep
         from equilibria.agents.bayesian_network.deep.joint_step import worthwhile
 
         plain = type(self) is BNJointPolicy and all(
             p.requires_grad and p.dtype == torch.float32 for p in self.parameters()
         )
-        return CompiledJointStep(self, settings) if plain and self.dag is not None and worthwhile(self) else None
+        return CompiledJointStep(self, settings) if plain and worthwhile(self) else None
 
     def evaluate(self, batch: Batch) -> Evaluation:
         """Return log-probabilities and entropies [M, N] of stored actions, given the stored graph noise."""
         sampled = None if self.sampler is None else self.sampler(self.context(batch.obs), dict(batch.extras))
         head = self.conditionals(batch.obs, batch.actions, batch.mask, sampled)
-        entropy, penalty = head.entropy(), self._sparsity(sampled)
+        entropy, penalty = head.entropy(), self.sparsity_penalty(sampled)
         if self.entropy_relief:
             relief = self.entropy_relief * masked_mean(entropy, batch.active)
             penalty = relief if penalty is None else penalty + relief
@@ -246,7 +246,8 @@ class BNJointPolicy(torch.nn.Module):
         added: torch.Tensor = self.social(self.encoder(nobody))
         return added
 
-    def _sparsity(self, sampled: SampledDag | None) -> torch.Tensor | None:
+    def sparsity_penalty(self, sampled: SampledDag | None) -> torch.Tensor | None:
+        """Return what the sparsity schedule adds to the loss, ``None`` for nothing; takes down the density."""
         if sampled is None:
             return None
         density = sampled.density()
