@@ -33,6 +33,8 @@ from equilibria.sim.errors import UnsupportedGame
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import AnyArray, BoolArray, FloatArray, IntArray
 
+METRICS = ("authorisation_rate", "payment_regret", "exploration", "model_error", "uniform_estimate")
+
 _Z95 = 1.959963984540054
 
 
@@ -127,9 +129,9 @@ class PaymentBandit:
         model = self._model if self._fitted else None
         return PaymentPolicy(model, s, gamma, power, self._iteration * size + 1)
 
-    def report(self, name: str) -> dict[str, float] | float:
-        """Return a metric of the last generation by name; empty before the first one, except the total regret."""
-        return self._total if name == "payment_regret_total" else self._numbers.get(name, {})
+    def metrics(self) -> dict[str, dict[str, float] | float]:
+        """Return the numbers of the last generation by name, empty before the first one, and the total regret."""
+        return {name: self._numbers.get(name, {}) for name in METRICS} | {"payment_regret_total": self._total}
 
     def table(self, name: str) -> dict[str, AnyArray]:
         """Return a table of the last generation: ``actions`` (one row per action) or ``log`` (per transaction)."""

@@ -10,7 +10,9 @@ from equilibria.sim.plugin import NoSettings
 Direction = Literal["lower", "higher", "none"]
 
 
-class _Reported:
+class Reported:
+    """A number that the learner itself reports, by its name in ``metrics()``."""
+
     name: str
     unit: str
     direction: Direction
@@ -23,7 +25,7 @@ class _Reported:
         return view.solver.metrics()[self.name]  # type: ignore[no-any-return]
 
 
-class Regret(_Reported):
+class Regret(Reported):
     """Optimal minus achieved value, summed over all episodes so far (exact values, no sampling)."""
 
     name = "regret"
@@ -31,7 +33,7 @@ class Regret(_Reported):
     direction: Direction = "lower"
 
 
-class ValueGap(_Reported):
+class ValueGap(Reported):
     """Optimal value minus the exact value of the present policy."""
 
     name = "value_gap"
@@ -39,7 +41,7 @@ class ValueGap(_Reported):
     direction: Direction = "lower"
 
 
-class GapBound(_Reported):
+class GapBound(Reported):
     """The learner's own upper bound on its value gap."""
 
     name = "gap_bound"
@@ -47,7 +49,7 @@ class GapBound(_Reported):
     direction: Direction = "lower"
 
 
-class RewardPerStep(_Reported):
+class RewardPerStep(Reported):
     """Mean expected one-step reward."""
 
     name = "reward_per_step"
@@ -55,7 +57,7 @@ class RewardPerStep(_Reported):
     direction: Direction = "higher"
 
 
-class SessionReturn(_Reported):
+class SessionReturn(Reported):
     """Watch time, likes and shares per session of the present policy, valued on the grid of fatigue."""
 
     name = "session_return"

@@ -2,28 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
-
-from equilibria.sim.plugin import NoSettings
-
-Direction = Literal["lower", "higher", "none"]
+from equilibria.games.decisions.metrics import Direction, Reported
 
 
-class _Reported:
-    name: str
-    unit: str
-    direction: Direction
-
-    def __init__(self, settings: NoSettings) -> None:
-        pass
-
-    def compute(self, view: Any) -> float | Mapping[str, float]:
-        """Return what the learner reports; nothing before the first generation, except totals."""
-        return view.solver.report(self.name)  # type: ignore[no-any-return]
-
-
-class AuthorisationRate(_Reported):
+class AuthorisationRate(Reported):
     """Expected share authorised under the policy that acted, the greedy one, uniform and best actions; realised."""
 
     name = "authorisation_rate"
@@ -31,7 +13,7 @@ class AuthorisationRate(_Reported):
     direction: Direction = "higher"
 
 
-class PaymentRegret(_Reported):
+class PaymentRegret(Reported):
     """Largest chance among feasible actions minus the policy's expected one."""
 
     name = "payment_regret"
@@ -39,7 +21,7 @@ class PaymentRegret(_Reported):
     direction: Direction = "lower"
 
 
-class PaymentRegretTotal(_Reported):
+class PaymentRegretTotal(Reported):
     """Regret summed over all transactions so far."""
 
     name = "payment_regret_total"
@@ -47,7 +29,7 @@ class PaymentRegretTotal(_Reported):
     direction: Direction = "lower"
 
 
-class Exploration(_Reported):
+class Exploration(Reported):
     """Mean probability of taking another action than the one predicted best."""
 
     name = "exploration"
@@ -55,7 +37,7 @@ class Exploration(_Reported):
     direction: Direction = "none"
 
 
-class ModelError(_Reported):
+class ModelError(Reported):
     """Root mean square error of predicted chances: over feasible actions, and weighted as the policy acts."""
 
     name = "model_error"
@@ -63,7 +45,7 @@ class ModelError(_Reported):
     direction: Direction = "lower"
 
 
-class UniformEstimate(_Reported):
+class UniformEstimate(Reported):
     """Value of uniform actions by inverse propensities from the log, its 95 % interval, and the truth."""
 
     name = "uniform_estimate"

@@ -83,10 +83,10 @@ def test_a_model_that_knows_the_chances_has_no_regret_and_uniform_actions_the_ex
 def test_numbers_of_a_generation_are_those_of_its_log() -> None:
     game = world()
     learner = bandit(game, exploration="square_cb", gamma=50.0)
-    assert learner.report("authorisation_rate") == {}
-    assert learner.report("payment_regret_total") == 0.0
+    assert learner.metrics()["authorisation_rate"] == {}
+    assert learner.metrics()["payment_regret_total"] == 0.0
     learner.step(2)
-    rate = learner.report("authorisation_rate")
+    rate = learner.metrics()["authorisation_rate"]
     assert isinstance(rate, dict)
     log: dict[str, Any] = dict(learner.table("log"))
     batch = game.generation(2)
@@ -97,7 +97,7 @@ def test_numbers_of_a_generation_are_those_of_its_log() -> None:
     assert abs(rate["realised"] - rate["policy"]) < 4.5 * 0.5 / np.sqrt(2000)
     shares: dict[str, Any] = dict(learner.table("actions"))
     np.testing.assert_allclose(shares["share"], np.bincount(log["action"], minlength=10) / 2000)
-    total = learner.report("payment_regret_total")
+    total = learner.metrics()["payment_regret_total"]
     assert isinstance(total, float)
     assert total > 2000 * (rate["best"] - rate["policy"])
 
@@ -105,7 +105,7 @@ def test_numbers_of_a_generation_are_those_of_its_log() -> None:
 def test_the_value_of_uniform_actions_is_estimated_from_the_log_of_square_cb() -> None:
     learner = bandit(world(batch=20_000), exploration="square_cb", gamma=100.0)
     learner.step(2)
-    found = learner.report("uniform_estimate")
+    found = learner.metrics()["uniform_estimate"]
     assert isinstance(found, dict)
     error = (found["high"] - found["low"]) / 2 / 1.96
     assert abs(found["estimate"] - found["truth"]) < 4 * error
@@ -119,9 +119,9 @@ def test_regret_grows_slower_than_time_with_a_regression_that_can_be_right() -> 
     for rule in ("square_cb", "uniform"):
         learner = bandit(game, exploration=rule, gamma=10.0, schedule="power", memory=40, oracle="logistic")
         learner.step(4)
-        early = learner.report("payment_regret_total")
+        early = learner.metrics()["payment_regret_total"]
         learner.step(36)
-        late = learner.report("payment_regret_total")
+        late = learner.metrics()["payment_regret_total"]
         assert isinstance(early, float)
         assert isinstance(late, float)
         regrets[rule] = np.log10(late / early), late

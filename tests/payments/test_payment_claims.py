@@ -29,7 +29,7 @@ def rates(seed: int, memory: int, rule: str) -> FloatArray:
     found = []
     for _ in range(8):
         learner.step()
-        rate = learner.report("authorisation_rate")
+        rate = learner.metrics()["authorisation_rate"]
         assert isinstance(rate, dict)
         found.append(rate["policy"])
     return np.array(found[1:])
