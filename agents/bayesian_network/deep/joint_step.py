@@ -31,11 +31,15 @@ Loss = Callable[[int, AnyArray, int, int], None]
 
 
 def worthwhile(policy: BNJointPolicy) -> bool:
-    """Say whether the first layer on parents' slots is no wider than four hidden layers, on average."""
+    """Say whether the first layer on parents' slots is narrow enough.
+
+    On average 8 hidden layers wide, 4 with sampled graphs; from there on the sum of messages is faster (measured
+    with 10 and 24 agents that see 30 to 200 numbers).
+    """
     if not policy.connected:
         return True
-    spans = _Slots(policy).spans
-    return sum(high - low for low, high in spans) <= 4 * policy.own.weight.shape[2] * len(spans)
+    slots, hidden = _Slots(policy), policy.own.weight.shape[2]
+    return sum(high - low for low, high in slots.spans) <= (4 if slots.sampled else 8) * hidden * policy.agents
 
 
 class JointStep:
