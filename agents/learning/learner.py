@@ -56,7 +56,7 @@ class Learner:
         critic: Critic to train instead of ``make_critic``'s.
 
     Raises:
-        Unsupported: If the game is no vector game with discrete actions.
+        Unsupported: If the game is no vector game, or a subclass needs single discrete actions and has others.
 
     An iteration is one update.  Torch runs on one thread, so results do not depend on their number.
     """

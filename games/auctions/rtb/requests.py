@@ -54,7 +54,7 @@ class Training:
     Attributes:
         requests: Training stream.
         prices: float64 [301] market price distribution, Laplace-smoothed counts.
-        theta_mean: Mean click probability of the training stream.
+        theta_mean: Click rate of the training stream, on the scale of its predictions.
         cpm: Mean market price, money per impression.
         cpc: Training cost per click, money.
         length: T, requests per episode.
@@ -92,8 +92,9 @@ def training(
 ) -> Training:
     """Summarise a training stream.
 
-    B = floor(cpm * budget_fraction * length).  The mean click probability is clicks over impressions
-    for logs and its expectation, the mean true probability, for generated streams (``expected``).
+    B = floor(cpm * budget_fraction * length).  For logs the click rate is clicks over impressions.  For generated
+    streams (``expected``) it is the mean prediction, which the generator sets to the campaign's training click
+    rate (true probabilities follow the test phase), and clicks are expected ones.
 
     Raises:
         InvalidValue: If the stream has no clicks or the plan is out of range.
@@ -110,7 +111,7 @@ def training(
     return Training(
         requests=requests,
         prices=price_distribution(requests.price),
-        theta_mean=clicks / requests.count,
+        theta_mean=float(requests.theta.mean(dtype=np.float64)) if expected else clicks / requests.count,
         cpm=cpm,
         cpc=cost / clicks,
         length=length,
