@@ -14,7 +14,7 @@ Direction = Literal["lower", "higher", "none"]
 
 
 class MarketPrice:
-    """Mid price (last known), fundamental value and spread at the end of a period; what is missing is left out."""
+    """Mid price (last known) and fundamental value at the end of a period; what is missing is left out."""
 
     name: str = "market_price"
     unit: str = "cents"
@@ -28,13 +28,27 @@ class MarketPrice:
         rows = view.game.rows
         if not len(rows):
             return {}
-        mid, spread, value = rows[-1, :3].tolist()
+        mid, _, value = rows[-1, :3].tolist()
         found = {"fundamental": value}
         if mid > 0:
             found["mid"] = mid
-        if spread >= 0:
-            found["spread"] = spread
         return found
+
+
+class MarketSpread:
+    """Best ask minus best bid at the end of a period; left out while a side is empty."""
+
+    name: str = "market_spread"
+    unit: str = "cents"
+    direction: Direction = "none"
+
+    def __init__(self, settings: NoSettings) -> None:
+        pass
+
+    def compute(self, view: Any) -> Mapping[str, float]:
+        """Return the spread."""
+        rows = view.game.rows
+        return {"": float(rows[-1, 1])} if len(rows) and rows[-1, 1] >= 0 else {}
 
 
 class MarketActivity:

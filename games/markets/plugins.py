@@ -15,9 +15,8 @@ order_market = _FAMILY.game(
     OrderMarketSettings,
     reference="Byrd, Hybinette, Balch (2019), ABIDES, arXiv 1904.12066, configuration rmsc04",
 )
-market_price = _FAMILY.metric(
-    "market_price", "Mid price, fundamental value and spread", "metrics:MarketPrice", "cents", "none"
-)
+market_price = _FAMILY.metric("market_price", "Mid price and fundamental value", "metrics:MarketPrice", "cents", "none")
+market_spread = _FAMILY.metric("market_spread", "Best ask minus best bid", "metrics:MarketSpread", "cents", "none")
 market_activity = _FAMILY.metric(
     "market_activity", "Events, trades, volume and resting orders so far", "metrics:MarketActivity", "count", "none"
 )

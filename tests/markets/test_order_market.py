@@ -180,7 +180,9 @@ def test_the_engine_keeps_its_contract() -> None:
         "name": "market",
         "game": {"use": "order_market", "params": {"noise": 40, "session": 60.0, "capacity": 2000, "zero": 1}},
         "agents": [],
-        "metrics": [{"use": m, "every": 5} for m in ("market_price", "market_activity", "trader_profit")]
+        "metrics": [
+            {"use": m, "every": 5} for m in ("market_price", "market_spread", "market_activity", "trader_profit")
+        ]
         + [{"use": "price_facts", "every": 20, "params": {"horizon": 1}}],
         "tables": [{"name": "depth", "every": 10}, {"name": "agents", "every": 20, "sample": 5}],
         "run": {"budget": 40, "seed": 1},
