@@ -66,6 +66,9 @@ class Plugin:
         produces: For agents: ``"solver"`` (owns roles and learns) or ``"agent"`` (acts).
         unit: For metrics: unit of the values, so that readers of runs need not import the target.
         direction: For metrics: ``"lower"``, ``"higher"`` or ``"none"`` is better; empty when not said.
+        view: For games: ``"package.module:attribute"`` of ``build(settings, *, seeds)``, which returns the game as a
+            PettingZoo parallel environment; empty for vector games, which all have the same view.
+        view_settings: Model of that environment's parameters; that of the game if ``None``.
     """
 
     kind: Kind
@@ -81,6 +84,8 @@ class Plugin:
     produces: str = ""
     unit: str = ""
     direction: Literal["", "lower", "higher", "none"] = ""
+    view: str = ""
+    view_settings: type[Settings] | None = None
 
     def check_extra(self) -> None:
         """Raise ``MissingExtra`` when the optional dependency is absent; imports nothing."""
@@ -95,12 +100,24 @@ class Plugin:
             MissingExtra: If an optional dependency is absent.
             PluginError: If the module or attribute cannot be imported; the cause is chained.
         """
+        return self._import(self.target)
+
+    def load_view(self) -> Callable[..., Any]:
+        """Import and return the function that builds the PettingZoo environment.
+
+        Raises:
+            MissingExtra: If an optional dependency is absent.
+            PluginError: If there is no view of its own, or it cannot be imported.
+        """
+        return self._import(self.view)
+
+    def _import(self, target: str) -> Callable[..., Any]:
         self.check_extra()
-        module, _, attribute = self.target.partition(":")
+        module, _, attribute = target.partition(":")
         try:
             return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
-        except (ImportError, AttributeError) as error:
-            raise PluginError(f"{self.kind} {self.name!r}: cannot import {self.target!r}: {error}") from error
+        except (ImportError, AttributeError, ValueError) as error:
+            raise PluginError(f"{self.kind} {self.name!r}: cannot import {target!r}: {error}") from error
 
 
 class Own(TypedDict, total=False):
@@ -112,6 +129,8 @@ class Own(TypedDict, total=False):
     modules: tuple[str, ...]
     reference: str
     produces: str
+    view: str
+    view_settings: type[Settings]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,4 +182,6 @@ class Family:
             "modules": self.modules,
             "reference": self.reference,
         }
+        if own.get("view"):
+            own["view"] = f"{self.package}.{own['view']}"
         return Plugin(target=f"{self.package}.{target}", **{**shared, **own})

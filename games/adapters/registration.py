@@ -1,5 +1,6 @@
-"""Our vector games by name: as PettingZoo environments, in PettingZoo's own registry, on request.
+"""Our games by name: as PettingZoo environments, in PettingZoo's own registry, on request.
 
+Vector games share one view; other games name theirs in their descriptor (``Plugin.view``).
 Importing the product registers nothing; call ``register_environments`` once.
 """
 
@@ -9,9 +10,10 @@ import importlib.util
 from functools import partial
 from typing import Any
 
-from pettingzoo import AECEnv
+from pettingzoo import AECEnv, ParallelEnv
+from pettingzoo.utils.conversions import parallel_to_aec
 
-from equilibria.games.adapters.pettingzoo import ParallelView, aec_env, parallel_env
+from equilibria.games.adapters.pettingzoo import parallel_env
 from equilibria.sim import registry
 from equilibria.sim.errors import InvalidValue, Unsupported
 from equilibria.sim.plugin import Plugin
@@ -21,18 +23,18 @@ NAMESPACE = "equilibria"
 _FOREIGN = frozenset({"pettingzoo", "openspiel_world", "magent_battle"})
 
 
-def environment(name: str, *, seed: int = 0, render_mode: None = None, **params: Any) -> ParallelView:
-    """Return a registered vector game as a PettingZoo parallel environment.
+def environment(name: str, *, seed: int = 0, render_mode: None = None, **params: Any) -> ParallelEnv[Any, Any, Any]:
+    """Return a registered game as a PettingZoo parallel environment.
 
     Args:
         name: Registry name of a game, for example ``"simple_spread"``.
         seed: Seed of games that are drawn; episodes follow the seed of ``reset``.
         render_mode: PettingZoo's argument; our worlds draw no pictures.
-        params: Settings of the game.
+        params: Settings of the game, or of its view where it has one of its own.
 
     Raises:
         UnknownName: If there is no such game; names near ones.
-        Unsupported: If the game is no vector game, or a picture is asked for.
+        Unsupported: If the game has no view, or a picture is asked for.
         InvalidValue: If a setting does not exist or is out of range.
 
     Example:
@@ -40,33 +42,36 @@ def environment(name: str, *, seed: int = 0, render_mode: None = None, **params:
         ['player_0', 'player_1']
     """
     plugin = registry.find("game", name)
-    if "vector" not in plugin.forms:
+    if not plugin.view and "vector" not in plugin.forms:
         raise Unsupported(
-            f"game {name!r} is no vector game; it has the form {', '.join(plugin.forms) or 'of its engine'}"
+            f"game {name!r} is no vector game and has no view of its own; it has the form "
+            f"{', '.join(plugin.forms) or 'of its engine'}"
         )
     if render_mode is not None:
         raise Unsupported(f"game {name!r} has no render modes, got {render_mode!r}")
     try:
-        settings = plugin.settings.model_validate(params)
+        settings = (plugin.view_settings or plugin.settings).model_validate(params)
     except ValueError as error:
         raise InvalidValue(f"game {name!r}: {error}") from error
+    if plugin.view:
+        return plugin.load_view()(settings, seeds=SeedTree(seed))
     return parallel_env(plugin.load()(settings, seeds=SeedTree(seed)))
 
 
 def environment_names() -> list[str]:
-    """Return the names of the vector games of our own that are installed, sorted."""
+    """Return the names of the games of our own that have a view and are installed, sorted."""
     return sorted(
         plugin.name
         for plugin in registry.all_plugins("game")
         if isinstance(plugin, Plugin)
-        and "vector" in plugin.forms
+        and (plugin.view or "vector" in plugin.forms)
         and plugin.name not in _FOREIGN
         and all(importlib.util.find_spec(module) for module in plugin.modules)
     )
 
 
 def register_environments(namespace: str = NAMESPACE) -> list[str]:
-    """Register every vector game in PettingZoo's registry, parallel and turn-based; return the ids.
+    """Register every game with a view in PettingZoo's registry, parallel and turn-based; return the ids.
 
     Afterwards ``pettingzoo.make("parallel", "equilibria/simple_spread-v0", agents=5)`` makes one.
 
@@ -86,4 +91,5 @@ def register_environments(namespace: str = NAMESPACE) -> list[str]:
 
 
 def _turns(name: str, **params: Any) -> AECEnv:
-    return aec_env(environment(name, **params).world)
+    """Return the turn-based view: agents move in order, then all are paid."""
+    return parallel_to_aec(environment(name, **params))
