@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from equilibria.agents.decisions.feed_rules import judge
+from equilibria.agents.decisions.feed_rules import FrontierTable, judge
 from equilibria.agents.decisions.settings import FeedACSettings, TSCACSettings
 from equilibria.agents.learning.torch_import import torch
 from equilibria.agents.learning.value_norm import ValueNorm
@@ -41,7 +41,7 @@ NORM_DECAY = 0.95
 _WORLD = ("elapsed", "observation", "running_return")
 
 
-class FeedLearner:
+class FeedLearner(FrontierTable):
     """Actor-critic for the feed; one iteration is one update on worlds times steps items.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,11 +11,29 @@ from equilibria.games.decisions.feed import REWARDS, FeedWorld, Policy
 from equilibria.games.vector.base import WorldState
 from equilibria.sim.certificate import Certificate
 from equilibria.sim.contract import State
+from equilibria.sim.errors import unknown_name
 from equilibria.sim.seeds import SeedTree
-from equilibria.sim.types import FloatArray
+from equilibria.sim.types import AnyArray, FloatArray
 
 
-class FeedRule:
+class FrontierTable:
+    """Offers the table ``frontier``: see ``FeedWorld.frontier_table``."""
+
+    table_names: ClassVar[tuple[str, ...]] = ("frontier",)
+    game: FeedWorld
+
+    def table(self, name: str) -> dict[str, AnyArray]:
+        """Return a table.
+
+        Raises:
+            UnknownName: If there is no table of that name.
+        """
+        if name not in self.table_names:
+            raise unknown_name("table", name, self.table_names)
+        return self.game.frontier_table()
+
+
+class FeedRule(FrontierTable):
     """A rule that does not learn: uniform, most watch time now, or best quality.
 
     Args:

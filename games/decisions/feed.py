@@ -87,6 +87,27 @@ class FeedWorld(VectorWorld):
         weights, best = self.frontier()
         return float((best - weights @ [likes, shares]).min())
 
+    def frontier_table(self, points: int = 41) -> dict[str, AnyArray]:
+        """Return the bound on watch time at levels of likes, of shares, and of their sum, one row per level.
+
+        Columns ``reward`` (``likes``, ``shares`` or ``likes and shares``), ``level`` (per session, from 0 to where
+        nothing is left for watch time) and ``watch_time`` (per session).
+        """
+        weights, best = self.frontier()
+        likes, shares = weights.T
+        rewards, levels, bounds = [], [], []
+        # Whoever asks for one of them only pays nothing for the other; their sum has one weight for both.
+        for name, used, price in (
+            (REWARDS[1], shares == 0.0, likes), (REWARDS[2], likes == 0.0, shares),
+            (" and ".join(REWARDS[1:]), likes == shares, likes),
+        ):  # fmt: skip
+            cost, worth = price[used], best[used]
+            level = np.linspace(0.0, float((worth[cost > 0.0] / cost[cost > 0.0]).min()), points)
+            rewards += [name] * points
+            levels.append(level)
+            bounds.append(np.maximum(0.0, (worth - np.multiply.outer(level, cost)).min(axis=1)))
+        return {"reward": np.array(rewards), "level": np.concatenate(levels), "watch_time": np.concatenate(bounds)}
+
     def returns(self, policy: Policy) -> FloatArray:
         """Return watch time, likes and shares [3] of a policy per session, on the grid and the 64 users."""
         later, now = np.zeros((USERS, GRID, 3)), np.empty((USERS, GRID, 3))

@@ -86,6 +86,25 @@ def test_no_policy_lies_beyond_the_frontier_and_the_trade_off_exists() -> None:
     assert values["quality"][2] > values["watch"][2]
 
 
+def test_the_frontier_table_bounds_every_policy_and_falls_from_the_largest_watch_time() -> None:
+    w = world()
+    found = w.frontier_table(points=9)
+    values = [w.returns(FeedRule(w, rule).policy()) for rule in ("uniform", "watch", "quality")]
+    for k, name in enumerate(("likes", "shares", "likes and shares")):
+        at = found["reward"] == name
+        level, bound = np.asarray(found["level"])[at], np.asarray(found["watch_time"])[at]
+        assert at.sum() == 9
+        assert bound[0] == pytest.approx(w.best_main())
+        assert np.all(np.diff(bound) <= 0.0)
+        for main, likes, shares in values:
+            mine = (likes, shares, likes + shares)[k]
+            lower = np.searchsorted(level, mine, side="right") - 1  # the bound falls: at a lower level it lies above
+            assert main <= bound[lower] + 1e-9
+    assert w.frontier_table(5)["watch_time"][1] == pytest.approx(w.most_main(float(found["level"][2]), 0.0))
+    with pytest.raises(EquilibriaError, match="frontier"):
+        FeedRule(w, "watch").table("fronteir")
+
+
 def learner(w: FeedWorld, **settings: Any) -> FeedLearner:
     made = TSCACSettings(worlds=8, steps=4, hidden=8, **settings)
     return FeedLearner(w, made, seeds=SeedTree(2), budget=20)
