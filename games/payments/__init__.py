@@ -5,6 +5,7 @@ from __future__ import annotations
 from equilibria.sim.lazy import exports
 
 _PUBLIC: dict[str, str] = {
+    "PaymentsEnv": "environment",
     "PaymentsWorld": "world",
     "Transactions": "world",
 }

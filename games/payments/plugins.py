@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from equilibria.games.payments.settings import PaymentsSettings
+from equilibria.games.payments.settings import PaymentsSettings, PaymentsViewSettings
 from equilibria.sim.plugin import Family
 
 _FAMILY = Family(package="equilibria.games.payments", engines=("extensive",), forms=("payments",))
@@ -14,6 +14,8 @@ contextual_payments = _FAMILY.game(
     "world:build",
     PaymentsSettings,
     reference="setting of Vangara and Egg (2024), arXiv 2412.00569; the environment is ours",
+    view="environment:build",
+    view_settings=PaymentsViewSettings,
 )
 authorisation_rate = _FAMILY.metric(
     "authorisation_rate",

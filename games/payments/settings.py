@@ -50,3 +50,10 @@ class PaymentsSettings(Settings):
                 f"only {enough:.1e} of the drawn sets have least_actions {self.least_actions}; raise availability"
             )
         return self
+
+
+class PaymentsViewSettings(PaymentsSettings):
+    """Parameters of the world as a PettingZoo environment; generations are short by default."""
+
+    batch: int = Field(default=200, ge=10, le=10_000_000, description="Transactions per generation")
+    generations: int = Field(default=5, ge=1, le=1_000_000, description="Generations of an episode")
