@@ -15,7 +15,7 @@ from equilibria.sim.errors import MissingExtra, PluginError
 PACKAGE = "equilibria.benchmarks"
 
 # Peers that a benchmark may import, and how each is had; extras first, then packages by their own name.
-_EXTRAS = {"mesa": "mesa", "torch": "learn", "ray": "cluster", "streamlit": "dashboard"}
+_EXTRAS = {"mesa": "mesa", "torch": "learn", "ray": "cluster", "streamlit": "dashboard", "sklearn": "language"}
 
 
 def available() -> dict[str, str]:

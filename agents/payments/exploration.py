@@ -63,13 +63,11 @@ def distribution(
             f"predicted and available must have one shape [transactions, actions], got {predicted.shape} and "
             f"{available.shape}"
         )
-    bad = np.argwhere(available & ~((predicted >= 0.0) & (predicted <= 1.0)))
-    if bad.size:
-        i, a = (int(k) for k in bad[0])
+    i, a = kernels.first_wrong(predicted, available)
+    if a >= 0:
         raise InvalidValue(f"predicted[{i}, {a}] must lie in [0, 1], got {float(predicted[i, a])!r}")
-    empty = np.flatnonzero(~available.any(axis=1))
-    if empty.size:
-        raise InvalidValue(f"available[{int(empty[0])}] has no feasible action")
+    if i >= 0:
+        raise InvalidValue(f"available[{i}] has no feasible action")
     out = np.zeros(predicted.shape)
     kernels.distribution(SCHEMES[scheme], predicted, available, parameter, power, first, out)
     return out

@@ -12,6 +12,25 @@ UNIFORM, GREEDY, EPSILON, SOFTMAX, SQUARE, FAST = range(6)
 
 
 @kernel
+def first_wrong(predicted, available):  # type: ignore[no-untyped-def]
+    """Return row and action of the first feasible prediction that lies outside [0, 1].
+
+    Without one (row, -1) of the first row that has no feasible action, else (-1, -1).
+    """
+    empty = -1
+    for i in range(available.shape[0]):
+        count = 0
+        for a in range(available.shape[1]):
+            if available[i, a]:
+                count += 1
+                if not (predicted[i, a] >= 0.0 and predicted[i, a] <= 1.0):
+                    return i, a
+        if count == 0 and empty < 0:
+            empty = i
+    return empty, -1
+
+
+@kernel
 def distribution(scheme, predicted, available, parameter, power, first, out):  # type: ignore[no-untyped-def]
     """Write the probabilities of a rule.
 

@@ -267,38 +267,65 @@ def boost(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def predict(  # type: ignore[no-untyped-def]
-    bins, available, kinds, first, trees, column, threshold, bits, left, right, value, out
-):
+def predict(bins, available, kinds, first, nodes, bits, value, out):  # type: ignore[no-untyped-def]
     """Write the predicted chances of feasible actions.
 
+    All feasible actions of a row walk down a tree together, as a set of bits that only splits by action divide.
+
     Args:
-        bins: uint8 [B, F]; the last column is the action's and is set here.
+        bins: uint8 [B, F]; the last column is the action's and is not read.
         available: bool [B, K].
         kinds: int64 [F].
         first: First score.
-        trees: Number of trees.
-        column: int64 [T, nodes]; likewise the rest.
-        threshold: int64 [T, nodes].
+        nodes: int32 [T, nodes, 4]: column (-1 for a leaf), threshold, left and right child.
         bits: uint64 [T, nodes, 4].
-        left: int64 [T, nodes].
-        right: int64 [T, nodes].
         value: float64 [T, nodes].
         out: float64 [B, K], overwritten where actions are feasible.
     """
-    last = kinds.shape[0] - 1
+    last, actions = kinds.shape[0] - 1, available.shape[1]
+    width = (actions + 63) >> 6
+    waiting, sets = np.zeros(nodes.shape[1] + 1, np.int64), np.zeros((nodes.shape[1] + 1, width), np.uint64)
+    whole, score = np.zeros(width, np.uint64), np.zeros(actions)
     for i in range(available.shape[0]):
         row = bins[i]
-        for a in range(available.shape[1]):
-            if not available[i, a]:
-                continue
-            row[last] = a
-            score = first
-            for t in range(trees):
-                node = 0
-                while column[t, node] >= 0:
-                    f = column[t, node]
-                    go = goes_left(kinds[f], row[f], threshold[t, node], bits[t, node])
-                    node = left[t, node] if go else right[t, node]
-                score += value[t, node]
-            out[i, a] = 1.0 / (1.0 + np.exp(-score))
+        whole[:] = np.uint64(0)
+        for a in range(actions):
+            score[a] = first
+            if available[i, a]:
+                whole[a >> 6] |= _ONE << np.uint64(a & 63)
+        for t in range(nodes.shape[0]):
+            tree = nodes[t]
+            depth, waiting[0] = 0, 0
+            sets[0] = whole
+            while depth >= 0:
+                node = waiting[depth]
+                while tree[node, 0] >= 0:
+                    f = tree[node, 0]
+                    if f != last:
+                        go = goes_left(kinds[f], row[f], tree[node, 1], bits[t, node])
+                        node = tree[node, 2] if go else tree[node, 3]
+                        continue
+                    one, other = np.uint64(0), np.uint64(0)
+                    for w in range(width):
+                        one |= sets[depth, w] & bits[t, node, w]
+                        other |= sets[depth, w] & ~bits[t, node, w]
+                    if one == 0 or other == 0:
+                        node = tree[node, 2] if one != 0 else tree[node, 3]
+                        continue
+                    for w in range(width):
+                        sets[depth + 1, w] = sets[depth, w] & bits[t, node, w]
+                        sets[depth, w] &= ~bits[t, node, w]
+                    waiting[depth] = tree[node, 3]
+                    depth += 1
+                    node = tree[node, 2]
+                for w in range(width):
+                    left, a = sets[depth, w], w << 6
+                    while left != 0:
+                        if left & _ONE != 0:
+                            score[a] += value[t, node]
+                        left >>= _ONE
+                        a += 1
+                depth -= 1
+        for a in range(actions):
+            if available[i, a]:
+                out[i, a] = 1.0 / (1.0 + np.exp(-score[a]))

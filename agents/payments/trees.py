@@ -101,10 +101,8 @@ class GradientTrees:
         bins[:, -2], bins[:, -1] = issuer, 0
         out = np.zeros(available.shape)
         m = self._model
-        kernels.predict(
-            bins, available, self._kinds(), self._first, self.trees, m["column"], m["threshold"], m["bits"], m["left"],
-            m["right"], m["value"], out,
-        )  # fmt: skip
+        nodes = np.stack([m[k] for k in ("column", "threshold", "left", "right")], axis=-1).astype(np.int32)
+        kernels.predict(bins, available, self._kinds(), self._first, nodes, m["bits"], m["value"], out)
         return out
 
     def arrays(self) -> dict[str, AnyArray]:

@@ -147,3 +147,31 @@ def test_broken_data_are_named() -> None:
     x[7, 1] = np.nan
     with pytest.raises(InvalidValue, match=r"features\[7, 1\] must be finite, got nan"):
         model.fit(x, issuer, action, reward, SeedTree(1))
+
+
+@pytest.mark.parametrize("actions", [3, 70])
+def test_predictions_are_those_of_walking_down_every_tree_alone(actions: int) -> None:
+    """Feasible actions of a row walk together; more than 64 of them take several words of bits."""
+    rng = np.random.default_rng(actions)
+    n = 3000
+    x, issuer, action = rng.normal(size=(n, 2)), rng.integers(4, size=n), rng.integers(actions, size=n)
+    z = x[:, 0] + np.where(action % 3 == 0, 1.5, -1.0) * (issuer > 1)
+    reward = (rng.random(n) < 1 / (1 + np.exp(-z))).astype(np.float64)
+    model = GradientTrees(4, actions, settings(iterations=15, patience=0, least_samples=5))
+    model.fit(x, issuer, action, reward, SeedTree(0))
+    available = rng.random((40, actions)) < 0.6
+    available[0] = False
+    found, m = model.predict(x[:40], issuer[:40], available), model.arrays()
+    assert (m["column"] == 3).any()
+    for i, a in np.argwhere(available):
+        row = [int(np.searchsorted(m[f"cut{j}"], x[i, j], side="left")) for j in range(2)] + [int(issuer[i]), int(a)]
+        score = float(m["first"][0])
+        for t in range(15):
+            node = 0
+            while (f := int(m["column"][t, node])) >= 0:
+                b = row[f]
+                on_left = b <= m["threshold"][t, node] if f < 2 else (int(m["bits"][t, node, b >> 6]) >> (b & 63)) & 1
+                node = int(m["left" if on_left else "right"][t, node])
+            score += float(m["value"][t, node])
+        assert found[i, a] == pytest.approx(1 / (1 + np.exp(-score)), rel=1e-14)
+    assert (found[~available] == 0).all()
