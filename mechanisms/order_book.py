@@ -50,15 +50,15 @@ class OrderBook:
     def __init__(self, *, ticks: int = 1000, capacity: int = 1_000_000) -> None:
         if ticks < 1 or capacity < 1:
             raise InvalidValue(f"an order book needs ticks and capacity of at least 1, got {ticks} and {capacity}")
-        self._orders = [np.zeros(capacity, np.int64) for _ in range(4)]
-        self._links = [np.full(capacity, kernels.NONE, np.int64) for _ in range(2)]
-        self._queues = [np.full(ticks, kernels.NONE, np.int64) for _ in range(2)]
+        self._orders = np.zeros((capacity, kernels.ORDER_COLUMNS), np.int64)
+        self._ticks = np.full((ticks, kernels.TICK_COLUMNS), kernels.NONE, np.int64)
+        self._ticks[:, kernels.QUANTITY] = 0
         self._top = np.array([-1, ticks, 0, 0], np.int64)
 
     @property
     def ticks(self) -> int:
         """Number P of ticks."""
-        return int(self._queues[0].size)
+        return len(self._ticks)
 
     @property
     def events(self) -> int:
@@ -86,21 +86,18 @@ class OrderBook:
                 nothing is processed then.
         """
         rows = self._checked(events)
-        resting = int((self._orders[3][: self.events] > 0).sum())
+        resting = int((self._orders[: self.events, kernels.LEFT] > 0).sum())
         # a trade fills its maker or its taker, so the number of rows is bounded
         trades = np.empty((2 * len(rows) + resting, 6), np.int64)
         self._top[kernels.TRADES] = 0
-        price, side, owner, left = self._orders
-        after, before = self._links
-        head, tail = self._queues
-        kernels.process(rows, price, side, owner, left, after, before, head, tail, self._top, trades)
+        kernels.process(rows, self._orders, self._ticks, self._top, trades)
         return trades[: int(self._top[kernels.TRADES])].copy()
 
     def depth(self) -> tuple[IntArray, IntArray]:
         """Return the resting quantity [P] per tick, to buy and to sell."""
-        price, side, _, left = (a[: self.events] for a in self._orders)
-        out = [np.bincount(price[s], weights=left[s], minlength=self.ticks) for s in (side == BUY, side == SELL)]
-        return out[0].astype(np.int64), out[1].astype(np.int64)
+        quantity, tick = self._ticks[:, kernels.QUANTITY], np.arange(self.ticks)
+        bid, ask = self._top[kernels.BEST_BID], self._top[kernels.BEST_ASK]
+        return np.where(tick <= bid, quantity, 0), np.where(tick >= ask, quantity, 0)
 
     def _checked(self, events: ArrayLike) -> NDArray[np.int64]:
         rows = np.asarray(events)
@@ -122,9 +119,8 @@ class OrderBook:
             if bad.any():
                 where = int(bad.argmax())
                 raise InvalidValue(f"events[{where}]: {what}, got {rows[where].tolist()}")
-        if self.events + len(rows) > self._orders[0].size:
+        if self.events + len(rows) > len(self._orders):
             raise InvalidValue(
-                f"the book takes {self._orders[0].size} events, has {self.events} and got {len(rows)} more; "
-                "raise capacity"
+                f"the book takes {len(self._orders)} events, has {self.events} and got {len(rows)} more; raise capacity"
             )
         return rows

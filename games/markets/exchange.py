@@ -1,124 +1,135 @@
-"""Compiled exchange: orders of traders on the book, with slots that are used again, cash and shares."""
+"""Compiled exchange: orders of traders on the book, with rows that are used again, cash and shares."""
 
 from __future__ import annotations
 
+from equilibria.games.markets.state import (
+    CANCELLED,
+    CASH,
+    CROSSED,
+    DEALS,
+    DEALT,
+    EVENTS,
+    FIRST,
+    FULL,
+    LAST_MID2,
+    LOGGED,
+    RESTING,
+    RESTS,
+    SENT,
+    SHARES,
+    TRADED,
+    VOLUME,
+    WITHDRAWN,
+)
 from equilibria.mechanisms.book_kernels import (
     BEST_ASK,
     BEST_BID,
     BUY,
     CANCEL,
+    FOLLOWING,
+    LEFT,
     LIMIT,
     MARKET,
     NONE,
+    NUMBER,
+    OWNER,
+    PRECEDING,
     TRADES,
     enqueue,
     match,
-    settle,
-    unlink,
+    withdraw,
 )
 from equilibria.sim.jit import kernel
 
-# cells of ``tally``: orders resting, events, trades, quantity traded, cancellations, crossed books seen, flag of a full
-# book, the last mid price times two, events logged
-RESTING, EVENTS, DEALS, VOLUME, CANCELLED, CROSSED, FULL, LAST_MID2, LOGGED = range(9)
-TALLIES = 9
 
-
-@kernel(inline="always")
-def quotes(book):  # type: ignore[no-untyped-def]
-    """Return best bid, best ask and whether both are there."""
-    bid, ask = book.top[BEST_BID], book.top[BEST_ASK]
-    return bid, ask, bid >= 0 and ask < book.head.shape[0]
-
-
-@kernel
-def _release(book, crowd, tally, slot):  # type: ignore[no-untyped-def]
-    """Take an order off its trader's list and free its slot."""
-    trader = book.owner[slot]
-    a, b = book.following[slot], book.preceding[slot]
-    if b == NONE:
-        book.first[trader] = a
-    else:
-        book.following[b] = a
-    if a != NONE:
-        book.preceding[a] = b
-    tally[RESTING] -= 1
-    book.free[book.free.shape[0] - 1 - tally[RESTING]] = slot
-    crowd.orders[trader] -= 1
-
-
-@kernel
-def _note(log, tally, kind, side, tick, amount, trader):  # type: ignore[no-untyped-def]
-    k = tally[LOGGED]
+@kernel(forceinline=True)
+def _note(log, count, kind, side, tick, amount, trader):  # type: ignore[no-untyped-def]
+    k = count[LOGGED]
     if k < log.shape[0]:
         log[k, 0], log[k, 1], log[k, 2], log[k, 3], log[k, 4] = kind, side, tick, amount, trader
-        tally[LOGGED] = k + 1
+        count[LOGGED] = k + 1
 
 
-@kernel
-def cancel(book, crowd, tally, log, slot):  # type: ignore[no-untyped-def]
+@kernel(forceinline=True)
+def _release(orders, free, accounts, count, slot):  # type: ignore[no-untyped-def]
+    """Take an order off its trader's list and free its row."""
+    trader = orders[slot, OWNER]
+    a, b = orders[slot, FOLLOWING], orders[slot, PRECEDING]
+    if b == NONE:
+        accounts[trader, FIRST] = a
+    else:
+        orders[b, FOLLOWING] = a
+    if a != NONE:
+        orders[a, PRECEDING] = b
+    count[RESTING] -= 1
+    free[free.shape[0] - 1 - count[RESTING]] = slot
+    accounts[trader, RESTS] -= 1
+
+
+@kernel(forceinline=True)
+def cancel(orders, ticks, top, free, accounts, count, log, slot):  # type: ignore[no-untyped-def]
     """Cancel a resting order."""
-    _note(log, tally, CANCEL, 0, 0, book.number[slot], book.owner[slot])
-    book.left[slot] = 0
-    unlink(slot, book.price, book.after, book.before, book.head, book.tail)
-    settle(book.top, book.head)
-    _release(book, crowd, tally, slot)
-    tally[EVENTS] += 1
-    tally[CANCELLED] += 1
+    trader = orders[slot, OWNER]
+    _note(log, count, CANCEL, 0, 0, orders[slot, NUMBER], trader)
+    withdraw(slot, orders, ticks, top)
+    _release(orders, free, accounts, count, slot)
+    accounts[trader, WITHDRAWN] += 1
+    count[EVENTS] += 1
+    count[CANCELLED] += 1
 
 
-@kernel
-def cancel_all(book, crowd, tally, log, trader):  # type: ignore[no-untyped-def]
-    """Cancel all orders of a trader."""
-    while book.first[trader] != NONE:
-        cancel(book, crowd, tally, log, book.first[trader])
+@kernel(forceinline=True)
+def _settle_trades(orders, top, trades, free, accounts, count):  # type: ignore[no-untyped-def]
+    """Move cash and shares for the trades of one order and free the rows of orders that are filled."""
+    for k in range(top[TRADES]):
+        maker, at, quantity, buyer, seller = trades[k, 1], trades[k, 2], trades[k, 3], trades[k, 4], trades[k, 5]
+        accounts[buyer, CASH] -= at * quantity
+        accounts[seller, CASH] += at * quantity
+        accounts[buyer, SHARES] += quantity
+        accounts[seller, SHARES] -= quantity
+        accounts[buyer, DEALT] += 1
+        accounts[seller, DEALT] += 1
+        accounts[buyer, TRADED] += quantity
+        accounts[seller, TRADED] += quantity
+        count[DEALS] += 1
+        count[VOLUME] += quantity
+        if orders[maker, LEFT] == 0:
+            _release(orders, free, accounts, count, maker)
 
 
-@kernel
-def submit(book, crowd, tally, log, kind, side, tick, amount, trader):  # type: ignore[no-untyped-def]
-    """Execute an order; return its slot if something of it rests, else -1.
+@kernel(forceinline=True)
+def submit(orders, ticks, top, trades, free, accounts, count, log, kind, side, tick, amount, trader):  # type: ignore[no-untyped-def]
+    """Execute an order; return its row if something of it rests, else -1.
 
-    Sets the flag FULL, and drops the rest, when no slot is free.
+    Sets the flag FULL, and drops the rest, when no row is free.
     """
-    _note(log, tally, kind, side, tick, amount, trader)
-    number = tally[EVENTS]
-    tally[EVENTS] += 1
+    _note(log, count, kind, side, tick, amount, trader)
+    number = count[EVENTS]
+    count[EVENTS] += 1
+    accounts[trader, SENT] += 1
     limit = tick
     if kind == MARKET:
-        limit = book.head.shape[0] if side == BUY else -1
-    book.top[TRADES] = 0
-    rest = match(
-        number, trader, amount, limit, side, book.price, book.owner, book.left, book.after, book.before, book.head,
-        book.tail, book.top, book.trades,
-    )  # fmt: skip
-    for k in range(book.top[TRADES]):
-        _, maker, at, quantity, buyer, seller = book.trades[k]
-        crowd.cash[buyer] -= at * quantity
-        crowd.cash[seller] += at * quantity
-        crowd.shares[buyer] += quantity
-        crowd.shares[seller] -= quantity
-        tally[DEALS] += 1
-        tally[VOLUME] += quantity
-        if book.left[maker] == 0:
-            _release(book, crowd, tally, maker)
-    slot = -1
+        limit = ticks.shape[0] if side == BUY else -1
+    top[TRADES] = 0
+    rest = match(number, trader, amount, limit, side, orders, ticks, top, trades)
+    _settle_trades(orders, top, trades, free, accounts, count)
+    slot = NONE
     if kind == LIMIT and rest > 0:
-        if tally[RESTING] == book.free.shape[0]:
-            tally[FULL] = 1
+        if count[RESTING] == free.shape[0]:
+            count[FULL] = 1
         else:
-            slot = book.free[book.free.shape[0] - 1 - tally[RESTING]]
-            tally[RESTING] += 1
-            book.price[slot], book.side[slot], book.owner[slot] = tick, side, trader
-            book.left[slot], book.number[slot] = rest, number
-            enqueue(slot, side, tick, book.after, book.before, book.head, book.tail, book.top)
-            book.following[slot], book.preceding[slot] = book.first[trader], NONE
-            if book.first[trader] != NONE:
-                book.preceding[book.first[trader]] = slot
-            book.first[trader] = slot
-            crowd.orders[trader] += 1
-    bid, ask, both = quotes(book)
-    if both:
-        tally[LAST_MID2] = bid + ask
+            slot = free[free.shape[0] - 1 - count[RESTING]]
+            count[RESTING] += 1
+            enqueue(slot, side, tick, rest, trader, orders, ticks, top)
+            first = accounts[trader, FIRST]
+            orders[slot, NUMBER], orders[slot, FOLLOWING], orders[slot, PRECEDING] = number, first, NONE
+            if first != NONE:
+                orders[first, PRECEDING] = slot
+            accounts[trader, FIRST] = slot
+            accounts[trader, RESTS] += 1
+    bid, ask = top[BEST_BID], top[BEST_ASK]
+    if bid >= 0 and ask < ticks.shape[0]:
+        count[LAST_MID2] = bid + ask
         if bid >= ask:
-            tally[CROSSED] += 1
+            count[CROSSED] += 1
     return slot

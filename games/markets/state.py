@@ -1,4 +1,4 @@
-"""Arrays of a market, grouped for the kernels."""
+"""Arrays of a market, grouped for the kernels: few and wide, because compiled calls pay for every array they pass."""
 
 from __future__ import annotations
 
@@ -6,45 +6,43 @@ from typing import NamedTuple
 
 from equilibria.sim.types import FloatArray, IntArray
 
+# columns of ``accounts``
+# cents; shares; resting orders and the first of them; so far: orders sent, orders cancelled, trades, shares traded
+CASH, SHARES, RESTS, FIRST, SENT, WITHDRAWN, DEALT, TRADED = range(8)
+# kind of trader; decisions drawn, the step of its random numbers; nanoseconds from decision to book; time of the last
+# observation (value), volume at the last quotes (makers), row of ``mids`` (momentum)
+KIND, DRAWN, LATENCY, SEEN = range(8, 12)
+ACCOUNT_COLUMNS = 12
+# cells of ``count``: orders resting, events, trades, quantity traded, cancellations, crossed books seen, flag of a full
+# book, the last mid price times two, events logged; items waiting, items ever entered, rows of ``later`` in use;
+# nanoseconds passed
+RESTING, EVENTS, DEALS, VOLUME, CANCELLED, CROSSED, FULL, LAST_MID2, LOGGED = range(9)
+WAITING, ENTRIES, HELD, CLOCK = range(9, 13)
+COUNTS = 13
+# columns of ``later`` and ``sent``: what, trader, side (2 or -2 for a market order), tick or slot, quantity or number of
+# the order; the last column of ``later`` is its stack of free rows
+WHAT, TRADER, SIDE, TICK, AMOUNT, SPARE = range(6)
+LATER_COLUMNS = 6
+# values of WHAT
+ORDER, CANCEL_ALL, CANCEL_ONE = range(3)
+# columns of ``mids``: prices seen, sums of the last LONG and SHORT of them; then the prices
+WATCHED, LONG_SUM, SHORT_SUM, PRICES = range(4)
+LONG, SHORT = 50, 20
 
-class Book(NamedTuple):
-    """Resting orders; C orders at once, P ticks, N traders.  See ``mechanisms.book_kernels``."""
 
-    price: IntArray  # [C] tick
-    side: IntArray  # [C]
-    owner: IntArray  # [C]
-    left: IntArray  # [C] quantity, 0 for a free slot
-    after: IntArray  # [C] next in the queue of the tick
-    before: IntArray  # [C]
-    head: IntArray  # [P]
-    tail: IntArray  # [P]
-    top: IntArray  # [4] best bid, best ask, -, trades of the last order
-    following: IntArray  # [C] next order of the same trader
-    preceding: IntArray  # [C]
-    first: IntArray  # [N] first order of a trader
-    free: IntArray  # [C] stack of free slots
-    number: IntArray  # [C] event that placed the order
-    trades: IntArray  # [C + 1, 6] workspace
+class Market(NamedTuple):
+    """C orders at once, P ticks, N traders, M momentum traders, H events to come."""
 
-
-class Crowd(NamedTuple):
-    """Traders; N of them."""
-
-    kind: IntArray  # [N]
-    cash: IntArray  # [N] cents
-    shares: IntArray  # [N]
-    orders: IntArray  # [N] resting orders
-    drawn: IntArray  # [N] decisions drawn, the step of their random numbers
-    latency: IntArray  # [N] nanoseconds
-    seen: IntArray  # [N] time of the last observation (value), volume at the last quotes (makers)
+    orders: IntArray  # [C, 8] see mechanisms.book_kernels
+    ticks: IntArray  # [P, 3]
+    top: IntArray  # [4]
+    trades: IntArray  # [C + 1, 6] workspace: the trades of one order
+    free: IntArray  # [C] stack of free rows of ``orders``
+    accounts: IntArray  # [N, 12]
     belief: FloatArray  # [N, 2] estimate and its variance (value); average spread (makers)
-    mids: FloatArray  # [M, 50] last mid prices of momentum traders
-    watched: IntArray  # [M] how many they have seen
-
-
-class Agenda(NamedTuple):
-    """Events to come: a heap of rows by time, then by order of entry."""
-
-    heap: IntArray  # [H] rows
-    rows: IntArray  # [H, 7] time, entry, what, trader, side, tick, amount
-    free: IntArray  # [H] stack of free rows
+    mids: IntArray  # [M, 53] what momentum traders remember, mid prices times two
+    heap: IntArray  # [H, 3] see agenda
+    later: IntArray  # [H, 6] orders and cancellations under way
+    sent: IntArray  # [S, 5] workspace: what a trader sends at one decision
+    count: IntArray  # [13]
+    log: IntArray  # [E, 5] events of the book, if they are kept

@@ -27,18 +27,54 @@ import math
 import numpy as np
 
 from equilibria.games.auctions.simulators.draws import normal, unit
-from equilibria.games.markets import agenda as queue
-from equilibria.games.markets.exchange import FULL, LAST_MID2, VOLUME, cancel, cancel_all, quotes, submit
+from equilibria.games.markets.agenda import ITEM, TIME, hold, push, replace_first
+from equilibria.games.markets.exchange import cancel, submit
 from equilibria.games.markets.fundamental import advance, four
-from equilibria.mechanisms.book_kernels import BUY, LIMIT, MARKET, SELL
+from equilibria.games.markets.state import (
+    AMOUNT,
+    CANCEL_ALL,
+    CANCEL_ONE,
+    CLOCK,
+    DRAWN,
+    EVENTS,
+    FIRST,
+    FULL,
+    KIND,
+    LAST_MID2,
+    LATENCY,
+    LONG,
+    LONG_SUM,
+    ORDER,
+    PRICES,
+    SEEN,
+    SHARES,
+    SHORT,
+    SHORT_SUM,
+    SIDE,
+    TICK,
+    TRADER,
+    VOLUME,
+    WAITING,
+    WATCHED,
+    WHAT,
+)
+from equilibria.mechanisms.book_kernels import (
+    BEST_ASK,
+    BEST_BID,
+    BUY,
+    LEFT,
+    LIMIT,
+    MARKET,
+    NONE,
+    NUMBER,
+    SELL,
+)
 from equilibria.sim.jit import kernel
 from equilibria.sim.philox import bounded
 
-NOISE, VALUE, MOMENTUM, MAKER, ZERO = range(5)
-KINDS = ("noise", "value", "momentum", "maker", "zero")
-WAKE, ORDER, CANCEL_ALL, CANCEL_ONE = range(4)
+NOISE, VALUE, MOMENTUM, MAKER, ZERO, OUTSIDE = range(6)
+KINDS = ("noise", "value", "momentum", "maker", "zero", "outside")
 SECOND = 1e9
-LONG, SHORT = 50, 20
 # cells of the parameters ``par``
 (
     SESSION, MEAN, VALUE_RATE, BELIEF_REVERSION, BELIEF_VOLATILITY, OBSERVATION, AGGRESSIVE, DEPTH, MOMENTUM_RATE,
@@ -47,10 +83,16 @@ LONG, SHORT = 50, 20
 PARAMETERS = 19
 
 
-@kernel(inline="always")
+@kernel
 def _exponential(word, rate):  # type: ignore[no-untyped-def]
     """Return a waiting time in nanoseconds, at least 1."""
     return 1 + np.int64(-math.log(unit(word)) / rate * SECOND)
+
+
+@kernel
+def _gauss(word):  # type: ignore[no-untyped-def]
+    """Return a normal number; not inlined, which keeps the callers small."""
+    return normal(word)
 
 
 @kernel
@@ -58,7 +100,7 @@ def order_size(choice, word):  # type: ignore[no-untyped-def]
     """Draw an order size: lognormal(2.9, 1.2) with probability 0.2, else multiples of 100 (0.7 for 100 itself)."""
     u = unit(choice)
     if u < 0.2:
-        return max(1, np.int64(np.rint(math.exp(2.9 + 1.2 * normal(word)))))
+        return max(1, np.int64(np.rint(math.exp(2.9 + 1.2 * _gauss(word)))))
     size, edge = 100, 0.9
     for share in (0.06, 0.004, 0.0329, 0.001, 0.0006, 0.0004, 0.0005, 0.0003, 0.0003):
         if u < edge:
@@ -68,223 +110,256 @@ def order_size(choice, word):  # type: ignore[no-untyped-def]
     return size
 
 
-@kernel
-def _send(sim, par, now, trader, what, side, tick, amount):  # type: ignore[no-untyped-def]
-    """Let an order or a cancellation reach the book, at once or after the trader's latency."""
-    book, crowd, agenda, count, tally, log, _ = sim
-    tick = min(max(tick, 1), book.head.shape[0] - 2)
-    delay = crowd.latency[trader]
-    if delay > 0:
-        if not queue.push(agenda, count, now + delay, what, trader, side, tick, amount):
-            tally[FULL] = 1
-    elif what == CANCEL_ALL:
-        cancel_all(book, crowd, tally, log, trader)
-    else:
-        _arrive(sim, par, now, trader, side, tick, amount)
+@kernel(forceinline=True)
+def _send(sent, row, what, side, tick, amount):  # type: ignore[no-untyped-def]
+    """Write down what a trader sends."""
+    sent[row, WHAT], sent[row, SIDE], sent[row, TICK], sent[row, AMOUNT] = what, side, tick, amount
+
+
+@kernel(forceinline=True)
+def _side(word):  # type: ignore[no-untyped-def]
+    return BUY if (word & np.uint64(1)) == np.uint64(0) else SELL
+
+
+@kernel(forceinline=True)
+def _noise_time(par, now, word):  # type: ignore[no-untyped-def]
+    """Return a uniform time of the session that begins at ``now``."""
+    return now + 1 + np.int64(unit(word) * (par[SESSION] - 2.0))
 
 
 @kernel
-def _arrive(sim, par, now, trader, side, tick, amount):  # type: ignore[no-untyped-def]
-    """Execute an order; ``side`` of 2 or -2 is a market order."""
-    book, crowd, agenda, count, tally, log, key = sim
-    if abs(side) == 2:
-        submit(book, crowd, tally, log, MARKET, side // 2, 0, amount, trader)
-        return
-    slot = submit(book, crowd, tally, log, LIMIT, side, tick, amount, trader)
-    if slot >= 0 and crowd.kind[trader] == ZERO and par[CANCEL_RATE] > 0.0:
-        # the order's own clock; the slot may hold another order by then, so its number goes along
-        w = four(key, book.number[slot], trader, 1)
-        wait = _exponential(w[0], par[CANCEL_RATE])
-        if not queue.push(agenda, count, now + wait, CANCEL_ONE, trader, 0, slot, book.number[slot]):
-            tally[FULL] = 1
+def _noise(sent, bid, ask, ticks, w):  # type: ignore[no-untyped-def]
+    size = order_size(w[1], w[2])
+    if _side(w[0]) == BUY:
+        _send(sent, 0, ORDER, BUY, ask, size)
+        return 1 if ask < ticks else 0
+    _send(sent, 0, ORDER, SELL, bid, size)
+    return 1 if bid >= 0 else 0
 
 
 @kernel
-def _noise(sim, par, now, i, w):  # type: ignore[no-untyped-def]
-    bid, ask, _ = quotes(sim[0])
-    session = np.int64(par[SESSION])
-    if now > 0:  # the first call only draws the time
-        buys = (w[0] & np.uint64(1)) == np.uint64(0)
-        size = order_size(w[1], w[2])
-        if buys and ask < sim[0].head.shape[0]:
-            _send(sim, par, now, i, ORDER, BUY, ask, size)
-        elif not buys and bid >= 0:
-            _send(sim, par, now, i, ORDER, SELL, bid, size)
-        now = (now // session + 1) * session
-    return now + 1 + np.int64(unit(w[3]) * (par[SESSION] - 2.0))
-
-
-@kernel
-def _value(sim, par, now, i, w, more, truth):  # type: ignore[no-untyped-def]
-    book, crowd = sim[0], sim[1]
-    # Kalman filter of dr = -k (r - mean) dt + s dW, observed with noise
-    gap = (now - crowd.seen[i]) / SECOND
-    crowd.seen[i] = now
+def _learn(par, accounts, belief, now, i, word, truth):  # type: ignore[no-untyped-def]
+    """Return the forecast of a value trader: Kalman filter of dr = -k (r - mean) dt + s dW, observed with noise."""
+    gap = (now - accounts[i, SEEN]) / SECOND
+    accounts[i, SEEN] = now
     k, s = par[BELIEF_REVERSION], par[BELIEF_VOLATILITY]
     keep = math.exp(-k * gap)
     spread = s * s * (gap if k * gap < 1e-9 else (1.0 - keep * keep) / (2.0 * k))
-    estimate = par[MEAN] + keep * (crowd.belief[i, 0] - par[MEAN])
-    variance = keep * keep * crowd.belief[i, 1] + spread
-    seen = truth + math.sqrt(par[OBSERVATION]) * normal(w[0])
+    estimate = par[MEAN] + keep * (belief[i, 0] - par[MEAN])
+    variance = keep * keep * belief[i, 1] + spread
+    seen = truth + math.sqrt(par[OBSERVATION]) * _gauss(word)
     gain = variance / (variance + par[OBSERVATION])
-    crowd.belief[i, 0] = estimate + gain * (seen - estimate)
-    crowd.belief[i, 1] = (1.0 - gain) * variance
+    belief[i, 0] = estimate + gain * (seen - estimate)
+    belief[i, 1] = (1.0 - gain) * variance
     left = (par[SESSION] - now % np.int64(par[SESSION])) / SECOND
-    forecast = par[MEAN] + math.exp(-k * left) * (crowd.belief[i, 0] - par[MEAN])
-    _send(sim, par, now, i, CANCEL_ALL, 0, 0, 0)
-    bid, ask, both = quotes(book)
+    return par[MEAN] + math.exp(-k * left) * (belief[i, 0] - par[MEAN])
+
+
+@kernel
+def _value(sent, par, bid, ask, ticks, forecast, w, more):  # type: ignore[no-untyped-def]
     size = order_size(more[0], more[1])
-    if both:
-        away = np.int64(0)
-        if unit(w[1]) >= par[AGGRESSIVE]:
-            away = np.int64(unit(w[2]) * (par[DEPTH] * (ask - bid) + 1.0))
-        if 2.0 * forecast >= bid + ask:
-            _send(sim, par, now, i, ORDER, BUY, ask - away, size)
-        else:
-            _send(sim, par, now, i, ORDER, SELL, bid + away, size)
+    if bid < 0 or ask >= ticks:
+        _send(sent, 0, ORDER, _side(more[2]), np.int64(np.rint(forecast)), size)
+        return 1
+    away = np.int64(0)
+    if unit(w[1]) >= par[AGGRESSIVE]:
+        away = np.int64(unit(w[2]) * (par[DEPTH] * (ask - bid) + 1.0))
+    if 2.0 * forecast >= bid + ask:
+        _send(sent, 0, ORDER, BUY, ask - away, size)
     else:
-        side = BUY if (more[2] & np.uint64(1)) == np.uint64(0) else SELL
-        _send(sim, par, now, i, ORDER, side, np.int64(np.rint(forecast)), size)
-    return now + _exponential(w[3], par[VALUE_RATE])
+        _send(sent, 0, ORDER, SELL, bid + away, size)
+    return 1
 
 
 @kernel
-def _momentum(sim, par, now, i, w, place):  # type: ignore[no-untyped-def]
-    book, crowd = sim[0], sim[1]
-    bid, ask, both = quotes(book)
-    if both:
-        seen = crowd.watched[place]
-        crowd.mids[place, seen % LONG] = 0.5 * (bid + ask)
-        crowd.watched[place] = seen + 1
-        if seen + 1 >= LONG:
-            long = short = 0.0
-            for k in range(LONG):
-                long += crowd.mids[place, k]
-            for k in range(SHORT):
-                short += crowd.mids[place, (seen - k) % LONG]
-            size = order_size(w[0], w[1])
-            if short * LONG > long * SHORT:
-                _send(sim, par, now, i, ORDER, BUY, ask, size)
-            elif short * LONG < long * SHORT:
-                _send(sim, par, now, i, ORDER, SELL, bid, size)
-    return now + _exponential(w[3], par[MOMENTUM_RATE])
+def _momentum(sent, mids, row, bid, ask, ticks, w):  # type: ignore[no-untyped-def]
+    if bid < 0 or ask >= ticks:
+        return 0
+    seen = mids[row, WATCHED]
+    place = PRICES + seen % LONG
+    mids[row, LONG_SUM] += bid + ask - mids[row, place]
+    mids[row, SHORT_SUM] += bid + ask
+    if seen >= SHORT:
+        mids[row, SHORT_SUM] -= mids[row, PRICES + (seen - SHORT) % LONG]
+    mids[row, place] = bid + ask
+    mids[row, WATCHED] = seen + 1
+    trend = mids[row, SHORT_SUM] * LONG - mids[row, LONG_SUM] * SHORT
+    if seen + 1 < LONG or trend == 0:
+        return 0
+    _send(sent, 0, ORDER, BUY if trend > 0 else SELL, ask if trend > 0 else bid, order_size(w[0], w[1]))
+    return 1
 
 
 @kernel
-def _maker(sim, par, now, i):  # type: ignore[no-untyped-def]
-    book, crowd, _, _, tally, _, _ = sim
-    bid, ask, both = quotes(book)
-    middle = 0.5 * tally[LAST_MID2] if tally[LAST_MID2] > 0 else par[MEAN]
-    if both:
+def _maker(sent, par, accounts, belief, count, i, bid, ask, ticks):  # type: ignore[no-untyped-def]
+    middle = 0.5 * count[LAST_MID2] if count[LAST_MID2] > 0 else par[MEAN]
+    if bid >= 0 and ask < ticks:
         weight = par[SPREAD_WEIGHT]
-        crowd.belief[i, 0] = weight * (ask - bid) + (1.0 - weight) * crowd.belief[i, 0]
-    size = max(np.int64(1), np.int64(np.rint(par[PARTICIPATION] * (tally[VOLUME] - crowd.seen[i]))))
-    crowd.seen[i] = tally[VOLUME]
+        belief[i, 0] = weight * (ask - bid) + (1.0 - weight) * belief[i, 0]
+    size = max(np.int64(1), np.int64(np.rint(par[PARTICIPATION] * (count[VOLUME] - accounts[i, SEEN]))))
+    accounts[i, SEEN] = count[VOLUME]
     levels = np.int64(par[LEVELS])
-    middle -= par[SKEW] * crowd.shares[i] / (size * levels)
-    half = max(1.0, 0.5 * crowd.belief[i, 0])
+    middle -= par[SKEW] * accounts[i, SHARES] / (size * levels)
+    half = max(1.0, 0.5 * belief[i, 0])
     low, high = np.int64(math.floor(middle - half)), np.int64(math.ceil(middle + half))
-    _send(sim, par, now, i, CANCEL_ALL, 0, 0, 0)
+    _send(sent, 0, CANCEL_ALL, 0, 0, 0)
     for k in range(levels):
         away = k * np.int64(par[SPACING])
-        _send(sim, par, now, i, ORDER, BUY, low - away, size)
-        _send(sim, par, now, i, ORDER, SELL, high + away, size)
-    return now + np.int64(par[MAKER_INTERVAL])
+        _send(sent, 2 * k + 1, ORDER, BUY, low - away, size)
+        _send(sent, 2 * k + 2, ORDER, SELL, high + away, size)
+    return 2 * levels + 1
 
 
 @kernel
-def _zero(sim, par, now, i, w):  # type: ignore[no-untyped-def]
-    book, crowd, _, _, tally, _, _ = sim
-    bid, ask, _ = quotes(book)
-    rate = 2.0 * (par[LIMIT_RATE] * par[WINDOW] + par[MARKET_RATE])
-    side = BUY if (w[0] & np.uint64(1)) == np.uint64(0) else SELL
-    if crowd.drawn[i] > 1:  # the first call only draws the time
-        if unit(w[1]) * rate < 2.0 * par[MARKET_RATE]:
-            _send(sim, par, now, i, ORDER, 2 * side, 1, 1)
-        else:
-            middle = tally[LAST_MID2] // 2 if tally[LAST_MID2] > 0 else np.int64(par[MEAN])
-            away = 1 + bounded(w[2], np.int64(par[WINDOW]))
-            if side == BUY:
-                _send(sim, par, now, i, ORDER, BUY, (ask if ask < book.head.shape[0] else middle + 1) - away, 1)
-            else:
-                _send(sim, par, now, i, ORDER, SELL, (bid if bid >= 0 else middle - 1) + away, 1)
-    return now + _exponential(w[3], rate)
+def _zero(sent, par, mid2, bid, ask, ticks, w):  # type: ignore[no-untyped-def]
+    side = _side(w[0])
+    if unit(w[1]) * _zero_rate(par) < 2.0 * par[MARKET_RATE]:
+        _send(sent, 0, ORDER, 2 * side, 1, 1)
+        return 1
+    middle = mid2 // 2 if mid2 > 0 else np.int64(par[MEAN])
+    away = 1 + bounded(w[2], np.int64(par[WINDOW]))
+    if side == BUY:
+        _send(sent, 0, ORDER, BUY, (ask if ask < ticks else middle + 1) - away, 1)
+    else:
+        _send(sent, 0, ORDER, SELL, (bid if bid >= 0 else middle - 1) + away, 1)
+    return 1
+
+
+@kernel(forceinline=True)
+def _zero_rate(par):  # type: ignore[no-untyped-def]
+    return 2.0 * (par[LIMIT_RATE] * par[WINDOW] + par[MARKET_RATE])
 
 
 @kernel
-def _wake(sim, par, now, i, oracle, law):  # type: ignore[no-untyped-def]
-    """Let a trader decide; return when it wakes again."""
-    crowd, key = sim[1], sim[6]
-    w = four(key, crowd.drawn[i], i, 0)
-    crowd.drawn[i] += 1
-    kind = crowd.kind[i]
+def _next(par, kind, now, word):  # type: ignore[no-untyped-def]
+    """Return when a trader who has decided at ``now`` wakes again."""
     if kind == NOISE:
-        return _noise(sim, par, now, i, w)
-    if kind == VALUE:
-        if crowd.drawn[i] == 1:
-            return now + _exponential(w[3], par[VALUE_RATE])
-        advance(oracle, law, key, now)
-        return _value(sim, par, now, i, w, four(key, crowd.drawn[i], i, 2), oracle[0])
-    if kind == MOMENTUM:
-        if crowd.drawn[i] == 1:
-            return now + _exponential(w[3], par[MOMENTUM_RATE])
-        first = crowd.kind.shape[0] - 1
-        while crowd.kind[first] != MOMENTUM:
-            first -= 1
-        return _momentum(sim, par, now, i, w, i - (first - crowd.watched.shape[0] + 1))
+        session = np.int64(par[SESSION])
+        return _noise_time(par, (now // session + 1) * session, word)
     if kind == MAKER:
-        return _maker(sim, par, now, i)
-    return _zero(sim, par, now, i, w)
+        return now + np.int64(par[MAKER_INTERVAL])
+    rate = par[VALUE_RATE] if kind == VALUE else (par[MOMENTUM_RATE] if kind == MOMENTUM else _zero_rate(par))
+    return now + _exponential(word, rate)
 
 
 @kernel
-def run(sim, par, oracle, law, first, steps, length, rows):  # type: ignore[no-untyped-def]
+def enter(market, par, key):  # type: ignore[no-untyped-def]
+    """Enter the first waking of every trader: makers quote at once, in turn; those outside never wake."""
+    accounts = market.accounts
+    for i in range(accounts.shape[0]):
+        kind, time = accounts[i, KIND], np.int64(0)
+        if kind == OUTSIDE:
+            continue
+        if kind != MAKER:
+            word = four(key, 0, i, 0)[3]
+            accounts[i, DRAWN] = 1
+            time = _noise_time(par, 0, word) if kind == NOISE else _next(par, kind, 0, word)
+        push(market.heap, market.count, time, -1 - i)
+
+
+@kernel(forceinline=True)
+def _decide(market, par, oracle, law, key, now, i, kind):  # type: ignore[no-untyped-def]
+    """Let a trader decide; return how much it sends and when it wakes again."""
+    accounts, belief, top, sent = market.accounts, market.belief, market.top, market.sent
+    edge, bid, ask = market.ticks.shape[0], top[BEST_BID], top[BEST_ASK]
+    w = four(key, accounts[i, DRAWN], i, 0)
+    accounts[i, DRAWN] += 1
+    if kind == NOISE:
+        sends = _noise(sent, bid, ask, edge, w)
+    elif kind == VALUE:
+        advance(oracle, law, key, now)
+        forecast = _learn(par, accounts, belief, now, i, w[0], oracle[0])
+        sends = _value(sent, par, bid, ask, edge, forecast, w, four(key, accounts[i, DRAWN], i, 2))
+    elif kind == MOMENTUM:
+        sends = _momentum(sent, market.mids, accounts[i, SEEN], bid, ask, edge, w)
+    elif kind == MAKER:
+        sends = _maker(sent, par, accounts, belief, market.count, i, bid, ask, edge)
+    else:
+        sends = _zero(sent, par, market.count[LAST_MID2], bid, ask, edge, w)
+    return sends, _next(par, kind, now, w[3])
+
+
+@kernel(forceinline=True)
+def _arrive(market, par, key, now, i, what, side, tick, amount):  # type: ignore[no-untyped-def]
+    """Execute an order or a cancellation."""
+    orders, ticks, top, trades, free, accounts, _, _, heap, later, _, count, log = market
+    if what == ORDER:
+        bare = abs(side) == 2  # a market order
+        kind = MARKET if bare else LIMIT
+        slot = submit(
+            orders, ticks, top, trades, free, accounts, count, log, kind, side // 2 if bare else side,
+            0 if bare else tick, amount, i,
+        )  # fmt: skip
+        if slot >= 0 and accounts[i, KIND] == ZERO and par[CANCEL_RATE] > 0.0:
+            # the order's own clock; the row may hold another order by then, so its number goes along
+            wait = _exponential(four(key, orders[slot, NUMBER], i, 1)[0], par[CANCEL_RATE])
+            hold(heap, later, count, now + wait, CANCEL_ONE, i, 0, slot, orders[slot, NUMBER])
+        return
+    slot = accounts[i, FIRST]
+    if what == CANCEL_ONE:
+        slot = tick if orders[tick, LEFT] > 0 and orders[tick, NUMBER] == amount else NONE
+    while slot != NONE:
+        cancel(orders, ticks, top, free, accounts, count, log, slot)
+        slot = accounts[i, FIRST] if what == CANCEL_ALL else NONE
+
+
+@kernel
+def process(market, par, oracle, law, key, until):  # type: ignore[no-untyped-def]
+    """Process all events before ``until`` (nanoseconds); see ``run``."""
+    accounts, heap, later = market.accounts, market.heap, market.later
+    sent, count, edge = market.sent, market.count, market.ticks.shape[0]
+    while count[WAITING] > 0 and heap[0, TIME] < until and count[FULL] == 0:
+        now, item, again, late = heap[0, TIME], heap[0, ITEM], np.int64(-1), np.int64(0)
+        i = later[item, TRADER] if item >= 0 else -1 - item
+        kind = accounts[i, KIND]
+        # value traders cancel before they look at the quotes
+        looks = 2 if item < 0 and kind == VALUE else 1
+        for look in range(looks):
+            sends = np.int64(1)
+            if item >= 0:
+                _send(sent, 0, later[item, WHAT], later[item, SIDE], later[item, TICK], later[item, AMOUNT])
+            elif look < looks - 1:
+                _send(sent, 0, CANCEL_ALL, 0, 0, 0)
+                late = accounts[i, LATENCY]
+            else:
+                sends, again = _decide(market, par, oracle, law, key, now, i, kind)
+                late = accounts[i, LATENCY]
+            for k in range(sends):
+                what, side, tick, amount = sent[k, WHAT], sent[k, SIDE], sent[k, TICK], sent[k, AMOUNT]
+                if what == ORDER:
+                    tick = min(max(tick, 1), edge - 2)
+                if late > 0:
+                    hold(heap, later, count, now + late, what, i, side, tick, amount)
+                else:
+                    _arrive(market, par, key, now, i, what, side, tick, amount)
+        replace_first(heap, later, count, again)
+    count[CLOCK] = max(count[CLOCK], until)
+
+
+@kernel
+def run(market, par, oracle, law, key, first, steps, length, rows):  # type: ignore[no-untyped-def]
     """Process all events of periods ``first`` .. ``first + steps - 1`` (from 1) and write a row per period.
 
-    With ``first`` 0 enter the first event of every trader instead; makers quote at once, in turn.
-
     Args:
-        sim: Book, crowd, agenda, count, tally, log, key.
+        market: Arrays, see ``state``.
         par: float64 parameters.
         oracle: float64 [4], see ``fundamental``.
         law: float64 parameters of the fundamental value.
+        key: 64-bit key of the random numbers.
         first: First period.
         steps: How many.
         length: Nanoseconds of a period.
         rows: float64 [steps, 5]: mid price (last known, else 0), spread (-1 without quotes), fundamental value, volume so
             far, events so far.
     """
-    book, crowd, agenda, count, tally, log, key = sim
-    if first == 0:
-        for i in range(crowd.kind.shape[0]):
-            again = np.int64(0) if crowd.kind[i] == MAKER else _wake(sim, par, np.int64(0), i, oracle, law)
-            if not queue.push(agenda, count, again, WAKE, i, 0, 0, 0):
-                tally[FULL] = 1
-        return
+    count, top, edge = market.count, market.top, market.ticks.shape[0]
     for p in range(steps):
         end = (first + p) * length
-        while count[queue.WAITING] > 0 and agenda.rows[agenda.heap[0], queue.TIME] < end and tally[FULL] == 0:
-            row = queue.pop(agenda, count)
-            now, what, i = agenda.rows[row, queue.TIME], agenda.rows[row, queue.WHAT], agenda.rows[row, queue.TRADER]
-            side, tick, amount = (
-                agenda.rows[row, queue.SIDE],
-                agenda.rows[row, queue.TICK],
-                agenda.rows[row, queue.AMOUNT],
-            )
-            if what == WAKE:
-                again = _wake(sim, par, now, i, oracle, law)
-                if not queue.push(agenda, count, again, WAKE, i, 0, 0, 0):
-                    tally[FULL] = 1
-            elif what == ORDER:
-                _arrive(sim, par, now, i, side, tick, amount)
-            elif what == CANCEL_ALL:
-                cancel_all(book, crowd, tally, log, i)
-            elif book.left[tick] > 0 and book.number[tick] == amount:
-                cancel(book, crowd, tally, log, tick)
+        process(market, par, oracle, law, key, end)
         advance(oracle, law, key, end)
-        bid, ask, both = quotes(book)
-        rows[p, 0] = 0.5 * tally[LAST_MID2]
-        rows[p, 1] = ask - bid if both else -1.0
+        bid, ask = top[BEST_BID], top[BEST_ASK]
+        rows[p, 0] = 0.5 * count[LAST_MID2]
+        rows[p, 1] = ask - bid if bid >= 0 and ask < edge else -1.0
         rows[p, 2] = oracle[0]
-        rows[p, 3] = tally[VOLUME]
-        rows[p, 4] = tally[1]
+        rows[p, 3] = count[VOLUME]
+        rows[p, 4] = count[EVENTS]
