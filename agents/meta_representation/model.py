@@ -14,6 +14,8 @@ import numpy as np
 from equilibria.agents.learning.heads import discrete_head
 from equilibria.agents.learning.torch_import import torch
 from equilibria.agents.meta_representation.networks import CriticNet, PolicyNet, RelationNet, TaskEncoder, TaskPredictor
+from equilibria.agents.meta_representation.selectors import Relations
+from equilibria.agents.meta_representation.settings import Attend
 from equilibria.games.vector.particles import ParticleWorld, own_rows, self_width
 from equilibria.sim.errors import NumericalError
 from equilibria.sim.seeds import SeedTree
@@ -34,18 +36,29 @@ class Model(torch.nn.Module):
         latents: H.
         games: Number of populations trained on.
         embed_self: Whether the policy sees its own row.
+        attend: What latents choose among, ``"others"`` as published or ``"entities"``, others and sites.
         seeds: Source of the first weights, one stream per network.
     """
 
     def __init__(
-        self, *, sites: int, actions: int, latents: int, games: int, embed_self: bool, seeds: SeedTree
+        self,
+        *,
+        sites: int,
+        actions: int,
+        latents: int,
+        games: int,
+        embed_self: bool,
+        attend: Attend = "entities",
+        seeds: SeedTree,
     ) -> None:
         super().__init__()
         width = self_width(sites)
         self.sites, self.latents = sites, latents
-        self.relation = RelationNet(width, latents, generator_of(seeds.child("relation")))
-        self.policy = PolicyNet(width, actions, embed_self=embed_self, generator=generator_of(seeds.child("policy")))
-        self.critic = CriticNet(width, generator_of(seeds.child("critic")))
+        also = attend == "entities"
+        self.relation = RelationNet(width, latents, generator_of(seeds.child("relation")), sites=also)
+        acting = generator_of(seeds.child("policy"))
+        self.policy = PolicyNet(width, actions, embed_self=embed_self, generator=acting, sites=also)
+        self.critic = CriticNet(width, generator_of(seeds.child("critic")), sites=also)
         self.encoder = TaskEncoder(latents, generator_of(seeds.child("encoder")))
         self.predictor = TaskPredictor(latents, games, generator_of(seeds.child("predictor")))
 
@@ -54,8 +67,8 @@ class Model(torch.nn.Module):
         with torch.no_grad():
             return torch.log_softmax(self.encoder(agents), dim=-1)
 
-    def logits(self, rows: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return action logits [M, N, A] and relations [M, N, N] of rows [M, N, F] and latents int64 [M, N]."""
+    def logits(self, rows: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, Relations]:
+        """Return action logits [M, N, A] and relations of rows [M, N, F] and latents int64 [M, N]."""
         g = self.relation(rows, z)
         return self.policy(rows, g), g
 

@@ -8,11 +8,18 @@ from pydantic import Field, field_validator
 
 from equilibria.sim.plugin import Settings
 
+Attend = Literal["others", "entities"]
+"""What latents choose among: the other agents, or the other agents and the sites."""
+
 
 class MRASettings(Settings):
     """Multi-modal latent policies for population-varying games, trained on all populations in turn."""
 
     latents: int = Field(default=6, ge=1, le=64, description="Number of latent modes H; 1 is a shared single policy.")
+    attend: Attend = Field(
+        default="entities",
+        description="What a latent's pattern of attention chooses among: others as published, or others and sites.",
+    )
     worlds: int = Field(default=96, ge=1, le=65_536, description="Parallel worlds per population; one episode each.")
     reward: Literal["team", "individual", "difference"] = Field(
         default="difference",

@@ -94,6 +94,7 @@ class MRA:
                 latents=self.settings.latents,
                 games=len(game.train),
                 embed_self=self.settings.embed_self,
+                attend=self.settings.attend,
                 seeds=self.seeds.child("networks"),
             )
         self._optimisers = Optimisers(self.model, self.settings)

@@ -148,7 +148,9 @@ def test_information_rises_when_it_is_ascended_and_pauses_at_its_target() -> Non
 def test_information_is_exactly_zero_with_identical_heads() -> None:
     made = solver()
     with torch.no_grad():
-        for layer in (made.model.relation.key_out, made.model.relation.query_out):
+        relation = made.model.relation
+        assert relation.sites is not None
+        for layer in (m for net in (relation.others, relation.sites) for m in (net.key_out, net.query_out)):
             for value in (layer.weight, layer.bias):
                 heads = value.view(6, 16, *value.shape[1:])
                 heads.copy_(heads[:1].expand_as(heads).clone())
