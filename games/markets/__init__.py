@@ -6,6 +6,7 @@ from equilibria.sim.lazy import exports
 
 _PUBLIC: dict[str, str] = {
     "OrderMarket": "world",
+    "OrderMarketEnv": "environment",
     "facts": "facts",
 }
 

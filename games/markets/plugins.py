@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from equilibria.games.markets.metrics import PriceFactsSettings
-from equilibria.games.markets.settings import OrderMarketSettings
+from equilibria.games.markets.settings import OrderMarketSettings, OrderMarketViewSettings
 from equilibria.sim.plugin import Family
 
 _FAMILY = Family(package="equilibria.games.markets", engines=("population",), forms=("order_market",))
@@ -14,6 +14,8 @@ order_market = _FAMILY.game(
     "world:build",
     OrderMarketSettings,
     reference="Byrd, Hybinette, Balch (2019), ABIDES, arXiv 1904.12066, configuration rmsc04",
+    view="environment:build",
+    view_settings=OrderMarketViewSettings,
 )
 market_price = _FAMILY.metric("market_price", "Mid price and fundamental value", "metrics:MarketPrice", "cents", "none")
 market_spread = _FAMILY.metric("market_spread", "Best ask minus best bid", "metrics:MarketSpread", "cents", "none")

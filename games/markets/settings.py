@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from itertools import pairwise
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -91,4 +92,43 @@ class OrderMarketSettings(Settings):
     def _somebody(self) -> Self:
         if sum(self.counts) == 0:
             raise ValueError("the market needs traders; all of noise, value, momentum, makers and zero are 0")
+        return self
+
+
+class OrderMarketViewSettings(OrderMarketSettings):
+    """Parameters of the market as a PettingZoo environment: its population, the learning traders and their task."""
+
+    period: float = Field(default=60.0, gt=0.0, le=86_400.0, description="Seconds between decisions")
+    capacity: int = Field(default=20_000, ge=10, le=100_000_000, description="Orders that may rest at once")
+    task: Literal["investor", "execution"] = Field(
+        default="investor", description="investor: earn; execution: buy or sell a parent order at little cost"
+    )
+    traders: int = Field(default=1, ge=1, le=1000, description="Learning traders")
+    warm_up: int = Field(default=5, ge=1, le=100_000, description="Periods before the first decision")
+    sizes: tuple[int, ...] = Field(
+        default=(10, 50, 100), min_length=1, max_length=100, description="Sizes of orders to choose from, rising"
+    )
+    offsets: int = Field(
+        default=5, ge=1, le=1000, description="Limit orders lie 0 to offsets - 1 ticks behind the best price"
+    )
+    history: int = Field(default=3, ge=1, le=1000, description="Past changes of the mid price that traders see")
+    book_levels: int = Field(default=3, ge=1, le=1000, description="Levels per side in the imbalance they see")
+    ruin: float = Field(
+        default=0.3, ge=0.0, lt=1.0, description="Share of the starting cash below which an investor is out"
+    )
+    side: Literal["buy", "sell"] = Field(default="buy", description="Direction of the parent order (execution)")
+    parent: int = Field(default=1000, ge=1, le=10**9, description="Shares of the parent order (execution)")
+    penalty: float = Field(default=1000.0, ge=0.0, le=1e9, description="Cents per share not executed (execution)")
+
+    @model_validator(mode="after")
+    def _playable(self) -> Self:
+        periods = self.session / self.period
+        if abs(periods - round(periods)) > 1e-9 or round(periods) <= self.warm_up:
+            raise ValueError(
+                f"session must be a whole number of periods, more than warm_up ({self.warm_up}), got {periods:g}"
+            )
+        if self.sizes[0] < 1 or self.sizes[-1] > 10**9 or any(b <= a for a, b in pairwise(self.sizes)):
+            raise ValueError(f"sizes must rise and lie in 1..1e9, got {self.sizes}")
+        if 2.0 * self.latency >= self.period:  # else an order could still be on its way at the next decision
+            raise ValueError(f"period must be above twice the latency ({self.latency} s), got {self.period} s")
         return self
