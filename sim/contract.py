@@ -250,6 +250,22 @@ class Role:
     high: tuple[float, ...] = ()
 
 
+class ActionRule(Protocol):
+    """Which actions of several parts are legal, where the options of each part alone do not say it."""
+
+    def legal(self, actions: AnyArray) -> AnyArray:
+        """Return bool [K]: which of the actions int64 [K, parts], every part one of its options, are legal."""
+        ...
+
+    def refusal(self, action: AnyArray) -> str:
+        """Say what is wrong with an illegal action int64 [parts] and what is expected; one clause, no full stop."""
+        ...
+
+    def draw(self, rng: np.random.Generator) -> AnyArray:
+        """Draw a legal action int64 [parts]; every legal action has a chance."""
+        ...
+
+
 class VectorGame(Protocol):
     """A batch of worlds stepped together; leading axis B worlds, second axis N agents in a role."""
 

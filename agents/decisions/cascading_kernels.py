@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from equilibria.games.auctions.simulators.draws import unit
-from equilibria.games.decisions.cascading_kernels import best_list, evaluate
+from equilibria.games.decisions.cascading_kernels import best_list, evaluate, examine, first_state, follow
 from equilibria.sim.jit import kernel
 from equilibria.sim.philox import bounded, words
 
@@ -128,24 +128,15 @@ def learn(  # type: ignore[no-untyped-def]
                             lists[h, s, k] = deck[k]
         evaluate(attraction, reward, transition, lists, values)
         totals[0] += best - values[0].mean()
-        s = bounded(words(key, episode, 0, 0)[0], states)
+        s = first_state(key, episode, 0, states)
         for h in range(horizon):
-            clicked = items
-            for k in range(m):
-                a = lists[h, s, k]
-                if a < 0:
-                    break
-                seen[s, a] += 1.0
-                if unit(words(key, episode, 0, 1 + h * (m + 1) + k)[1]) < attraction[s, a]:
-                    clicks[s, a] += 1.0
-                    clicked = a
-                    totals[1] += reward[s, a]
-                    break
-            u = unit(words(key, episode, 0, 1 + h * (m + 1) + m)[2])
-            t = 0
-            while t < states - 1 and u >= transition[s, clicked, t]:
-                u -= transition[s, clicked, t]
-                t += 1
+            examined, clicked = examine(attraction[s], lists[h, s], key, episode, 0, h)
+            for k in range(examined):
+                seen[s, lists[h, s, k]] += 1.0
+            if clicked < items:
+                clicks[s, clicked] += 1.0
+                totals[1] += reward[s, clicked]
+            t = follow(transition[s, clicked], m, key, episode, 0, h)
             moves[s, clicked, t] += 1.0
             s = t
     optimistic(reward, seen, clicks, moves, scale, log_term, lists, high, low)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from equilibria.agents.decisions.settings import RestlessRuleSettings
+from equilibria.games.decisions.couplings import in_order
 from equilibria.games.decisions.restless import EXACT_ARMS, STATES, RestlessGame
 from equilibria.sim.certificate import Certificate
 from equilibria.sim.contract import State
@@ -163,11 +164,11 @@ def rule_of(game: RestlessGame, rule: str) -> Decide:
     if rule == "null":
         return lambda t, s, rng: np.zeros(game.controls, np.bool_)
     if rule == "random":
-        return lambda t, s, rng: in_order(game, rng.permutation(game.controls))
+        return lambda t, s, rng: in_order(game.coupling, rng.permutation(game.controls))
     if rule == "sampling":
 
         def sample(t: int, s: IntArray, rng: np.random.Generator) -> BoolArray:
-            drawn = [in_order(game, rng.permutation(game.controls)) for _ in range(SAMPLES)]
+            drawn = [in_order(game.coupling, rng.permutation(game.controls)) for _ in range(SAMPLES)]
             return max(drawn, key=lambda a: game.expected(s, a))
 
         return sample
@@ -198,16 +199,6 @@ def rule_of(game: RestlessGame, rule: str) -> Decide:
         return memo[key]
 
     return indexed
-
-
-def in_order(game: RestlessGame, order: AnyArray) -> BoolArray:
-    """Use controls in an order as long as the set stays feasible."""
-    chosen = np.zeros(game.controls, np.bool_)
-    for j in order:
-        chosen[j] = True
-        if not game.feasible(chosen):
-            chosen[j] = False
-    return chosen
 
 
 def one_by_one(game: RestlessGame, worth: Callable[[BoolArray], Sequence[float] | FloatArray]) -> BoolArray:

@@ -47,13 +47,14 @@ class VectorView(VectorEnv):  # type: ignore[misc]
         if agent != JOINT and agent not in names:
             raise UnknownName(f"{world.name} has no agent {agent!r}; {did_you_mean(agent, names, 'agent')}")
         specs = [spec for spec in world.roles.values() for _ in range(spec.count)]
+        rules = [world.action_rule(role) for role, spec in world.roles.items() for _ in range(spec.count)]
         if others is None and agent != JOINT and any(not s.actions for s in specs) and len(specs) > 1:
             raise Unsupported(f"{world.name}: say what others do; only single discrete actions can be drawn at random")
         self.world, self.num_envs, self._others = world, worlds, others
         self._mine = list(range(len(names))) if agent == JOINT else [names.index(agent)]
         entries = specs[0].observation[0] * len(self._mine)
         self.single_observation_space = Box(*world.bounds, (entries,), np.float32)
-        self.single_action_space = _joined([action_space(specs[i]) for i in self._mine])
+        self.single_action_space = _joined([action_space(specs[i], rules[i]) for i in self._mine])
         self._widths = [max(1, sum(specs[i].action_shape)) for i in self._mine]
         self.observation_space = batch_space(self.single_observation_space, worlds)
         self.action_space = batch_space(self.single_action_space, worlds)
@@ -84,7 +85,8 @@ class VectorView(VectorEnv):  # type: ignore[misc]
         """Play actions; returns observations, rewards, terminations and truncations [B], and infos.
 
         Where an episode ended, the observation begins the next one and ``infos["final_obs"]`` (objects, see
-        ``infos["_final_obs"]`` for where) holds the last one.
+        ``infos["_final_obs"]`` for where) holds the last one.  The world's ``details`` stand in the infos as arrays
+        [B] for one agent, [B, N] for several of a role.
 
         Raises:
             GameError: Before the first reset.
@@ -111,6 +113,7 @@ class VectorView(VectorEnv):  # type: ignore[misc]
             for b in np.flatnonzero(over):
                 final[b] = last[b]
             infos = {"final_obs": final, "_final_obs": over}
+        infos |= self._details(state)
         reward = state.reward[:, self._mine].mean(axis=1)
         ended, cut = self.world.terminated(state).copy(), self.world.truncated(state).copy()
         return self._seen(state.observation), reward, ended, cut, infos
@@ -125,6 +128,18 @@ class VectorView(VectorEnv):  # type: ignore[misc]
             mask = self.world.action_mask(state, role)
             noise = self._rng.random((self.num_envs, spec.count, spec.actions))
             self._by_role[role][:] = (noise if mask is None else np.where(mask, noise, -1.0)).argmax(axis=-1)
+
+    def _details(self, state: WorldState) -> dict[str, AnyArray]:
+        """Return the details of the step that belong to the agents played, and where they hold: everywhere."""
+        found: dict[str, AnyArray] = {}
+        first = 0
+        for role, spec in self.world.roles.items():
+            own = [i - first for i in self._mine if first <= i < first + spec.count]
+            first += spec.count
+            for key, value in self.world.details(state, role).items() if own else ():
+                found[key] = value[:, own[0]].copy() if len(own) == 1 else value[:, own]
+                found[f"_{key}"] = np.ones(self.num_envs, np.bool_)
+        return found
 
     def _seen(self, observation: AnyArray) -> AnyArray:
         return np.ascontiguousarray(observation[:, self._mine].reshape(self.num_envs, -1))

@@ -13,15 +13,18 @@ from gymnasium.spaces import Box, Discrete, MultiDiscrete, Space
 from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils.conversions import parallel_to_aec
 
+from equilibria.games.adapters.spaces import refusal, ruled_space
 from equilibria.games.vector.base import VectorWorld, WorldState
-from equilibria.sim.contract import Role
+from equilibria.sim.contract import ActionRule, Role
 from equilibria.sim.errors import GameError, IllegalAction
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import AnyArray
 
 
-def action_space(spec: Role) -> Space[Any]:
-    """Return the space of one action of a role."""
+def action_space(spec: Role, rule: ActionRule | None = None) -> Space[Any]:
+    """Return the space of one action of a role; with a rule, the space holds and draws legal actions only."""
+    if rule is not None:
+        return ruled_space(spec, rule)
     if spec.actions:
         return Discrete(spec.actions)
     if spec.choices:
@@ -60,7 +63,7 @@ class ParallelView(ParallelEnv):  # type: ignore[misc]
                 name = next(names)
                 self._places[name] = (role, i)
                 self._observation_spaces[name] = Box(low, high, spec.observation, np.float32)
-                self._action_spaces[name] = action_space(spec)
+                self._action_spaces[name] = action_space(spec, world.action_rule(role))
         self._actions: dict[str, AnyArray] = {
             role: np.zeros((1, spec.count, *spec.action_shape), dtype=world.action_type)
             for role, spec in world.roles.items()
@@ -96,6 +99,8 @@ class ParallelView(ParallelEnv):  # type: ignore[misc]
     def step(self, actions: dict[str, Any]) -> tuple[dict[str, Any], ...]:
         """Apply one action per agent; returns observations, rewards, terminations, truncations and infos.
 
+        Infos hold the world's ``details`` of the step, and action masks where it has some.
+
         Raises:
             GameError: Before the first reset, or after the end of an episode.
             IllegalAction: If an agent has no action or an illegal one, or an action is nobody's.
@@ -112,9 +117,11 @@ class ParallelView(ParallelEnv):  # type: ignore[misc]
         over = bool(state.ended[0])
         observations = self._look(state.final_observation if over else state.observation)
         rewards = dict(zip(self.agents, state.reward[0].tolist(), strict=True))
-        ended = dict.fromkeys(self.agents, over and self.world.end == "terminated")
-        cut = dict.fromkeys(self.agents, over and self.world.end == "truncated")
+        ended = dict.fromkeys(self.agents, bool(self.world.terminated(state)[0]))
+        cut = dict.fromkeys(self.agents, bool(self.world.truncated(state)[0]))
         infos = self._infos(state)
+        for name, (role, i) in self._places.items():
+            infos[name] |= {key: value[0, i].tolist() for key, value in self.world.details(state, role).items()}
         if over:
             self.agents = []
         return observations, rewards, ended, cut, infos
@@ -127,10 +134,12 @@ class ParallelView(ParallelEnv):  # type: ignore[misc]
             )
         for name, action in actions.items():
             role, i = self._places[name]
-            if not self._action_spaces[name].contains(action):
+            space = self._action_spaces[name]
+            if not space.contains(action):
                 spec = self.world.roles[role]
-                wanted = f"an integer in 0..{spec.actions - 1}" if spec.actions else f"in {self._action_spaces[name]}"
-                raise IllegalAction(f"{self.world.name}: action of {name} must be {wanted}, got {action!r}")
+                wanted = f"an integer in 0..{spec.actions - 1}" if spec.actions else f"in {space}"
+                why = refusal(space, action) or f"must be {wanted}"
+                raise IllegalAction(f"{self.world.name}: action of {name} {why}, got {action!r}")
             self._actions[role][0, i] = action
 
     def _look(self, observation: AnyArray) -> dict[str, AnyArray]:

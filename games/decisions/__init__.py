@@ -6,8 +6,10 @@ from equilibria.sim.lazy import exports
 
 _PUBLIC: dict[str, str] = {
     "CascadingGame": "cascading",
+    "CascadingWorld": "cascading_world",
     "FeedWorld": "feed",
     "RestlessGame": "restless",
+    "RestlessWorld": "restless_world",
 }
 
 __all__ = sorted(_PUBLIC)  # noqa: PLE0605

@@ -1,14 +1,17 @@
-"""Compiled oracle, planning and evaluation of cascading decision processes.
+"""Compiled oracle, planning, evaluation and steps of cascading decision processes.
 
 Axes: S states, N items, m longest list, H steps.  Item N is the virtual one that ends every list: it is
-always attractive and pays nothing.
+always attractive and pays nothing.  Learner and environment draw through the same functions: episode e of the learner
+is episode e of world 0 with the same key.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from equilibria.games.auctions.simulators.draws import unit
 from equilibria.sim.jit import kernel
+from equilibria.sim.philox import bounded, words
 
 
 @kernel
@@ -109,3 +112,105 @@ def evaluate(attraction, reward, transition, lists, values):  # type: ignore[no-
         for s in range(attraction.shape[0]):
             worth(reward[s], transition[s], values[h + 1], w)
             values[h, s] = list_value(attraction[s], w[:items], w[items], lists[h, s])
+
+
+@kernel
+def first_state(key, episode, world, states):  # type: ignore[no-untyped-def]
+    """Draw the uniform first state of an episode."""
+    return bounded(words(key, episode, world, 0)[0], states)
+
+
+@kernel
+def examine(u, shown, key, episode, world, step):  # type: ignore[no-untyped-def]
+    """Let the user go through a list: the draws of a step depend on (key, episode, world, step) only.
+
+    Args:
+        u: float64 [N] attraction probabilities.
+        shown: int64 [m] distinct items; anything outside 0..N-1 ends the list.
+        key: uint64.
+        episode: Number of the episode.
+        world: Number of the world.
+        step: Step of the episode, from 0.
+
+    Returns:
+        How many items were examined, and the clicked item; N if none was.
+    """
+    items, m = u.shape[0], shown.shape[0]
+    examined = 0
+    for k in range(m):
+        a = shown[k]
+        if a < 0 or a >= items:
+            break
+        examined += 1
+        if unit(words(key, episode, world, 1 + step * (m + 1) + k)[1]) < u[a]:
+            return examined, a
+    return examined, np.int64(items)
+
+
+@kernel
+def follow(p, m, key, episode, world, step):  # type: ignore[no-untyped-def]
+    """Draw the next state from float64 [S] probabilities; ``m`` is the length of the longest list."""
+    u = unit(words(key, episode, world, 1 + step * (m + 1) + m)[2])
+    t = 0
+    while t < p.shape[0] - 1 and u >= p[t]:
+        u -= p[t]
+        t += 1
+    return t
+
+
+@kernel
+def begin(key, b, episode, place, elapsed, observation):  # type: ignore[no-untyped-def]
+    """Begin the present episode of world b: draw its state and write the observation float32 [B, 1, S + 1]."""
+    place[b] = first_state(key, episode[b], b, observation.shape[2] - 1)
+    elapsed[b] = 0
+    observation[b, 0, :] = 0.0
+    observation[b, 0, place[b]] = 1.0
+
+
+@kernel
+def begin_all(key, episode, place, elapsed, observation):  # type: ignore[no-untyped-def]
+    """Begin an episode in every world."""
+    for b in range(place.shape[0]):
+        begin(key, b, episode, place, elapsed, observation)
+
+
+@kernel
+def advance(  # type: ignore[no-untyped-def]
+    key, horizon, attraction, pays, transition, actions, episode, place, clicked, examined, elapsed, reward,
+    observation, final, ended,
+):  # fmt: skip
+    """Show one list in every world; episodes end after ``horizon`` lists and begin anew.
+
+    Args:
+        key: uint64.
+        horizon: H.
+        attraction: float64 [S, N].
+        pays: float64 [S, N] reward of a click.
+        transition: float64 [S, N + 1, S].
+        actions: int64 [B, 1, m]; N ends a list.
+        episode: int64 [B] number of the episode of each world.
+        place: int64 [B] state.
+        clicked: int64 [B, 1] clicked item, N for none, overwritten.
+        examined: int64 [B, 1] items examined, overwritten.
+        elapsed: int64 [B].
+        reward: float64 [B, 1], overwritten.
+        observation: float32 [B, 1, S + 1].
+        final: float32 [B, 1, S + 1].
+        ended: bool [B], overwritten.
+    """
+    items, m = attraction.shape[1], actions.shape[2]
+    for b in range(place.shape[0]):
+        s, h = place[b], elapsed[b]
+        examined[b, 0], clicked[b, 0] = examine(attraction[s], actions[b, 0], key, episode[b], b, h)
+        a = clicked[b, 0]
+        reward[b, 0] = pays[s, a] if a < items else 0.0
+        place[b] = follow(transition[s, a], m, key, episode[b], b, h)
+        elapsed[b] = h + 1
+        observation[b, 0, s] = 0.0
+        observation[b, 0, place[b]] = 1.0
+        observation[b, 0, -1] = elapsed[b] / horizon
+        ended[b] = elapsed[b] == horizon
+        if ended[b]:
+            final[b] = observation[b]
+            episode[b] += 1
+            begin(key, b, episode, place, elapsed, observation)

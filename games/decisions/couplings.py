@@ -26,7 +26,7 @@ from scipy.sparse import coo_array, csr_array
 from equilibria.games.decisions import restless_kernels as kernels
 from equilibria.games.decisions.walks import Walks
 from equilibria.sim.errors import GameTooLarge, InvalidValue, NumericalError
-from equilibria.sim.types import BoolArray, FloatArray, IntArray
+from equilibria.sim.types import AnyArray, BoolArray, FloatArray, IntArray
 
 LISTED = 16
 """Most controls whose packings, matchings or walks are listed."""
@@ -285,6 +285,16 @@ class Count:
 def mask_of(chosen: Iterable[Any]) -> int:
     """Return a set bool [C] as a bit mask."""
     return int(sum(1 << int(j) for j in np.flatnonzero(np.asarray(chosen))))
+
+
+def in_order(coupling: Coupling, order: AnyArray) -> BoolArray:
+    """Use controls in an order, those that fit with the earlier ones; returns bool [C]."""
+    chosen = np.zeros(coupling.controls, np.bool_)
+    for j in order:
+        chosen[j] = True
+        if not coupling.allows(chosen):
+            chosen[j] = False
+    return chosen
 
 
 def solve_program(program: Program, score: FloatArray) -> BoolArray:

@@ -16,7 +16,7 @@ arXiv 2302.01680; the environment is ours.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from equilibria.games.decisions.settings import FeedSettings
 from equilibria.games.vector.base import VectorWorld, WorldState
 from equilibria.sim.contract import Role
 from equilibria.sim.seeds import SeedTree
-from equilibria.sim.types import AnyArray, FloatArray
+from equilibria.sim.types import AnyArray, BoolArray, FloatArray
 
 GRID = 101
 USERS = 64
@@ -40,7 +40,10 @@ Policy = Callable[[FloatArray], FloatArray]
 class FeedWorld(VectorWorld):
     """The feed as a vector game with one role; likes and shares of a step stand in ``state.own["extra"]`` [B, 2].
 
-    Observation [6]: taste, fatigue, items shown over 50.
+    Observation [6]: taste, fatigue, items shown over the longest session.  Action: the item to show.  Reward: watch
+    time.  Details: ``likes``, ``shares`` (0 or 1).  A user who leaves terminates the session; the longest session
+    truncates it.  The exact values count nothing after it, and the clock is observed: a learner that looks for these
+    values must not add a value of its own there.
 
     Args:
         settings: Parameters.
@@ -121,8 +124,24 @@ class FeedWorld(VectorWorld):
             later, now = now, later
         return np.asarray(later[:, 0].mean(axis=0))
 
+    def terminated(self, state: WorldState) -> BoolArray:
+        """Return [B] whether the user left after the last item."""
+        return np.asarray(state.own["left"], np.bool_)
+
+    def truncated(self, state: WorldState) -> BoolArray:
+        """Return [B] whether the last item was the last of the longest session and the user would have stayed."""
+        return state.ended & ~np.asarray(state.own["left"], np.bool_)
+
+    def details(self, state: WorldState, role: str) -> Mapping[str, AnyArray]:
+        """Return likes and shares of the last item, float64 [B, 1]."""
+        extra = state.own["extra"]
+        return {name: extra[:, k : k + 1] for k, name in enumerate(REWARDS[1:])}
+
     def _allocate(self, batch: int) -> dict[str, AnyArray]:
-        return {"taste": np.zeros((batch, 4)), "tired": np.zeros(batch), "extra": np.zeros((batch, 2))}
+        return {
+            "taste": np.zeros((batch, 4)), "tired": np.zeros(batch), "extra": np.zeros((batch, 2)),
+            "left": np.zeros(batch, np.bool_),
+        }  # fmt: skip
 
     def _begin(self, state: WorldState) -> None:
         kernels.begin_all(state.key, 0, state.own["taste"], state.own["tired"], state.elapsed, state.observation)
@@ -131,7 +150,7 @@ class FeedWorld(VectorWorld):
         own = state.own
         kernels.advance(
             state.key, state.clock, self.horizon, self.topics, self.bait, self.quality, self.numbers, state.actions,
-            own["taste"], own["tired"], own["extra"], state.elapsed, state.reward, state.observation,
+            own["taste"], own["tired"], own["extra"], own["left"], state.elapsed, state.reward, state.observation,
             state.final_observation, state.ended,
         )  # fmt: skip
 

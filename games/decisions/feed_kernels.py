@@ -39,8 +39,8 @@ def begin_all(key, clock, taste, tired, elapsed, observation):  # type: ignore[n
 
 @kernel
 def advance(  # type: ignore[no-untyped-def]
-    key, clock, horizon, topics, bait, quality, numbers, actions, taste, tired, extra, elapsed, reward, observation,
-    final, ended,
+    key, clock, horizon, topics, bait, quality, numbers, actions, taste, tired, extra, left, elapsed, reward,
+    observation, final, ended,
 ):  # fmt: skip
     """Show one item to every user; ended sessions begin anew.
 
@@ -56,6 +56,7 @@ def advance(  # type: ignore[no-untyped-def]
         taste: float64 [B, 4].
         tired: float64 [B].
         extra: float64 [B, 2] likes and shares of the step, overwritten.
+        left: bool [B] whether the user left, overwritten.
         elapsed: int64 [B].
         reward: float64 [B, 1] watch time, overwritten.
         observation: float32 [B, 1, 6].
@@ -75,7 +76,8 @@ def advance(  # type: ignore[no-untyped-def]
         elapsed[b] += 1
         observation[b, 0, 4] = tired[b]
         observation[b, 0, 5] = elapsed[b] / horizon
-        ended[b] = elapsed[b] == horizon or unit(w2) < numbers[3] + numbers[4] * tired[b]
+        left[b] = unit(w2) < numbers[3] + numbers[4] * tired[b]
+        ended[b] = left[b] or elapsed[b] == horizon
         if ended[b]:
             final[b] = observation[b]
             begin(key, clock, b, taste, tired, elapsed, observation)

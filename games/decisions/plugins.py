@@ -14,6 +14,7 @@ cascading = _FAMILY.game(
     "Lists of items examined in order; the first attractive one is clicked and moves the state",
     "cascading:build",
     CascadingSettings,
+    view="views:cascading",
     reference="Du, Srikant, Chen (2024), Cascading Reinforcement Learning, ICLR, arXiv 2401.08961",
 )
 corestless = _FAMILY.game(
@@ -22,6 +23,7 @@ corestless = _FAMILY.game(
     "restless_instances:build",
     RestlessSettings,
     forms=RESTLESS,
+    view="views:corestless",
     reference="Xu, Wilder, Khalil, Tambe (2025), ICLR, arXiv 2503.01919",
 )
 feed_cmdp = _FAMILY.game(
@@ -30,6 +32,7 @@ feed_cmdp = _FAMILY.game(
     "feed:build",
     FeedSettings,
     forms=FEED,
+    view="views:feed",
     reference="trade-off of Cai et al. (2023), WWW, arXiv 2302.01680; the environment is ours",
 )
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equilibria.sim.contract import Role
+from equilibria.sim.contract import ActionRule, Role
 from equilibria.sim.errors import IllegalAction, InvalidValue
 from equilibria.sim.types import AnyArray
 
@@ -62,4 +62,20 @@ def check_parts(name: str, role: str, spec: Role, given: AnyArray, batch: int) -
         raise IllegalAction(
             f"{name}: part {part} of the action of {role} {agent} in world {world} must {expected}, "
             f"got {values[world, agent, part]}"
+        )
+
+
+def check_rule(name: str, role: str, rule: ActionRule, given: AnyArray) -> None:
+    """Check actions int64 [B, N, P] of a role against a rule on whole actions.
+
+    Raises:
+        IllegalAction: If one breaks the rule; says which and why.
+    """
+    batch, count, parts = given.shape
+    legal = np.asarray(rule.legal(given.reshape(batch * count, parts)), np.bool_)
+    if not legal.all():
+        world, agent = divmod(int(np.flatnonzero(~legal)[0]), count)
+        raise IllegalAction(
+            f"{name}: action of {role} {agent} in world {world}: {rule.refusal(given[world, agent])}, "
+            f"got {given[world, agent].tolist()}"
         )

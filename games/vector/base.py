@@ -19,10 +19,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from equilibria.games.vector.actions import check_parts
+from equilibria.games.vector.actions import check_parts, check_rule
 from equilibria.games.vector.actions import kind as _kind
 from equilibria.games.vector.kernels import tally
-from equilibria.sim.contract import Role
+from equilibria.sim.contract import ActionRule, Role
 from equilibria.sim.errors import GameError, IllegalAction, InvalidValue
 from equilibria.sim.types import AnyArray, BoolArray, FloatArray, IntArray
 
@@ -158,6 +158,15 @@ class VectorWorld:
         self._slice(role)
         return None
 
+    def action_rule(self, role: str) -> ActionRule | None:
+        """Return ``None``: an action whose parts lie in their ranges is legal."""
+        self._slice(role)
+        return None
+
+    def details(self, state: WorldState, role: str) -> Mapping[str, AnyArray]:
+        """Return what else the last step brought, arrays [B, N, ...] by name: views show them as infos."""
+        return {}
+
     def active(self, state: WorldState) -> BoolArray | None:
         """Return bool [B, N] who is present, or ``None``: everyone always is."""
         return None
@@ -211,7 +220,11 @@ class VectorWorld:
     def _check(self, role: str, given: AnyArray, batch: int) -> None:
         spec = self.roles[role]
         if self.action_shape:
-            return check_parts(self.name, role, spec, given, batch)
+            check_parts(self.name, role, spec, given, batch)
+            rule = self.action_rule(role)
+            if rule is not None:
+                check_rule(self.name, role, rule, given)
+            return
         if given.shape != (batch, spec.count) or not np.issubdtype(given.dtype, np.integer):
             raise IllegalAction(
                 f"{self.name}: actions of role {role!r} must be integers of shape ({batch}, {spec.count}), "

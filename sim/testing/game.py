@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from equilibria.sim.contract import Role
 from equilibria.sim.errors import PluginError
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.testing.states import check_certificate, demand, difference, frozen, same
@@ -103,9 +104,21 @@ def _actions(game: Any, state: Any, batch: int, rng: np.random.Generator) -> dic
             demand(legal.shape == (batch, role.count, role.actions), f"action_mask of {name!r} has shape {legal.shape}")
             demand(bool(legal.any(axis=2).all()), f"role {name!r} has an agent without a legal action")
             chosen[name] = np.argmax(legal * rng.random(legal.shape), axis=2)
+        elif role.choices:
+            chosen[name] = _of_options(game, name, role, batch, rng)
         else:
             chosen[name] = rng.random((batch, role.count, *role.action_shape))
     return chosen
+
+
+def _of_options(game: Any, name: str, role: Role, batch: int, rng: np.random.Generator) -> Any:
+    """Draw actions int64 [B, N, parts] from the options of their parts, legal ones where a rule says more."""
+    rule = game.action_rule(name) if hasattr(game, "action_rule") else None
+    if rule is None:
+        return rng.integers(0, role.choices, (batch, role.count, len(role.choices)))
+    drawn = np.stack([rule.draw(rng) for _ in range(batch * role.count)])
+    demand(bool(np.all(rule.legal(drawn))), f"the rule on actions of {name!r} must call legal what it draws")
+    return drawn.reshape(batch, role.count, -1)
 
 
 def _check_vector(make: Callable[[], Any], seed: int, steps: int) -> None:
