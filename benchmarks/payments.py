@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from equilibria.agents.bidding.contextual.allocator import maximum_a_posteriori
 from equilibria.agents.payments import kernels
 from equilibria.agents.payments.exploration import distribution
-from equilibria.agents.payments.logistic import LogisticByAction
+from equilibria.agents.payments.logistic import LogisticByAction, regression
 from equilibria.agents.payments.settings import PaymentBanditSettings
 from equilibria.agents.payments.trees import GradientTrees
 from equilibria.benchmarks.common import Row, medians
@@ -43,7 +42,7 @@ def rows(*, quick: bool = False) -> Iterator[Row]:
     world = PaymentsWorld(seeds=SeedTree(1))
     yield _serving(world, rounds, budget, few=300 if quick else 2000)
     yield from _probabilities(world, rounds, budget)
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(1):
         yield from _trees(world, rounds, budget)
@@ -162,8 +161,8 @@ def _data(world: PaymentsWorld) -> tuple[Transactions, IntArray, FloatArray, Tra
 
 def _trees(world: PaymentsWorld, rounds: int, budget: float) -> Iterator[Row]:
     """100 trees of 31 leaves; issuer and action are categories; no early stopping, so both grow all trees."""
-    import sklearn
-    from sklearn.ensemble import HistGradientBoostingClassifier
+    import sklearn  # type: ignore[import-untyped]
+    from sklearn.ensemble import HistGradientBoostingClassifier  # type: ignore[import-untyped]
 
     batch, action, reward, fresh = _data(world)
     d, settings = batch.features.shape[1], PaymentBanditSettings(patience=0)
@@ -206,17 +205,17 @@ def _trees(world: PaymentsWorld, rounds: int, budget: float) -> Iterator[Row]:
 def _regression(world: PaymentsWorld, rounds: int, budget: float) -> Row:
     """One logistic regression with a normal prior: the same objective, the same optimum."""
     import sklearn
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
     batch, _, reward, _ = _data(world)
     x = np.zeros((BATCH, 1 + batch.features.shape[1] + world.settings.issuers))
     x[:, 0], x[:, 1 : 1 + batch.features.shape[1]] = 1.0, batch.features
     x[np.arange(BATCH), 1 + batch.features.shape[1] + batch.issuer] = 1.0
     theirs = LogisticRegression(C=1.0, fit_intercept=False, solver="newton-cholesky", tol=1e-8)
-    zero, one = np.zeros(x.shape[1]), np.ones(x.shape[1])
+    zero, one, everything = np.zeros(x.shape[1]), np.ones(x.shape[1]), np.arange(BATCH)
 
     def ours() -> FloatArray:
-        return maximum_a_posteriori(x, reward, zero, one)
+        return regression(batch.features, batch.issuer, reward, everything, zero, one)
 
     times = medians({"ours": ours, "peer": lambda: theirs.fit(x, reward)}, rounds=rounds, budget=budget)
     gap = float(np.abs(ours() - theirs.coef_[0]).max())

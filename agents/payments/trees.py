@@ -15,6 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from equilibria.agents.payments import tree_kernels as kernels
+from equilibria.agents.payments.checks import checked_rows
 from equilibria.agents.payments.settings import PaymentBanditSettings
 from equilibria.sim.errors import InvalidValue
 from equilibria.sim.seeds import SeedTree
@@ -60,13 +61,8 @@ class GradientTrees:
         Raises:
             InvalidValue: If there are no rows, numbers of rows differ or a feature is not finite.
         """
-        n = len(reward)
-        if n < 1 or not len(features) == len(issuer) == len(action) == n:
-            raise InvalidValue(f"a fit needs equally many features, issuers, actions and rewards, got {n} rewards")
-        if not np.isfinite(features).all():
-            i, j = (int(k) for k in np.argwhere(~np.isfinite(features))[0])
-            raise InvalidValue(f"features[{i}, {j}] must be finite, got {float(features[i, j])!r}")
-        s = self.settings
+        checked_rows(features, issuer, action, reward)
+        n, s = len(reward), self.settings
         self._cuts = [_cuts(features[:, j]) for j in range(features.shape[1])]
         bins = np.empty((features.shape[1] + 2, n), np.uint8)
         for j, cut in enumerate(self._cuts):

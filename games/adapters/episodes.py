@@ -17,7 +17,7 @@ Stepped = tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, boo
 """Observations, rewards, terminations, truncations and infos by agent."""
 
 
-class MaskedDiscrete(Discrete):  # type: ignore[type-arg]
+class MaskedDiscrete(Discrete):  # type: ignore[misc]
     """Options of which only some are allowed at present; samples are always allowed ones.
 
     PettingZoo's tests draw from the space without looking at masks.

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from equilibria.agents.bidding.contextual.allocator import maximum_a_posteriori
 from equilibria.agents.payments import tree_kernels as kernels
-from equilibria.agents.payments.logistic import LogisticByAction
+from equilibria.agents.payments.logistic import LogisticByAction, regression
 from equilibria.agents.payments.settings import PaymentBanditSettings
 from equilibria.agents.payments.trees import GradientTrees
 from equilibria.sim.errors import InvalidValue
@@ -175,3 +176,32 @@ def test_predictions_are_those_of_walking_down_every_tree_alone(actions: int) ->
             score += float(m["value"][t, node])
         assert found[i, a] == pytest.approx(1 / (1 + np.exp(-score)), rel=1e-14)
     assert (found[~available] == 0).all()
+
+
+def test_a_regression_with_indicators_is_the_one_on_dense_columns() -> None:
+    rng = np.random.default_rng(5)
+    n, d, groups = 500, 3, 4
+    x, group = rng.normal(size=(n, d)), rng.integers(groups, size=n)
+    reward = (rng.random(n) < 1 / (1 + np.exp(-2 * x[:, 0] - group))).astype(np.float64)
+    rows = np.flatnonzero(rng.random(n) < 0.5)
+    prior, precision = rng.normal(size=1 + d + groups), rng.uniform(0.1, 5.0, 1 + d + groups)
+    dense = np.column_stack([np.ones(n), x, np.eye(groups)[group]])
+    found = regression(x, group, reward, rows, prior, precision)
+    np.testing.assert_allclose(found, maximum_a_posteriori(dense[rows], reward[rows], prior, precision), atol=1e-9)
+    chance = 1 / (1 + np.exp(-dense[rows] @ found))
+    slope = (chance - reward[rows]) @ dense[rows] + precision * (found - prior)
+    assert np.abs(slope).max() < 1e-5
+
+
+def test_data_that_cannot_be_fitted_to_is_named_by_both_models() -> None:
+    x, issuer, action, reward, _ = data(1, 50)
+    for model in (LogisticByAction(4, 3), GradientTrees(4, 3)):
+        with pytest.raises(InvalidValue, match="equally many"):
+            model.fit(x, issuer[:10], action, reward, SeedTree(0))
+        broken = x.copy()
+        broken[7, 1] = np.nan
+        with pytest.raises(InvalidValue, match=r"features\[7, 1\] must be finite, got nan"):
+            model.fit(broken, issuer, action, reward, SeedTree(0))
+        model.fit(x, issuer, action, reward, SeedTree(0))
+        with pytest.raises(InvalidValue, match="fitted to 3 features, got 2"):
+            model.predict(x[:, :2], issuer, np.ones((50, 3), np.bool_))

@@ -25,7 +25,9 @@ def view(**change: Any) -> PaymentsEnv:
 
 def play(env: PaymentsEnv, actions: Any = None) -> tuple[list[float], list[dict[str, Any]], list[Any]]:
     """Return rewards, infos and observations of an episode with given actions, else the first feasible ones."""
-    rewards, infos, seen = [], [], []
+    rewards: list[float] = []
+    infos: list[dict[str, Any]] = []
+    seen: list[Any] = []
     observation = env._look()
     while env.agents:
         seen.append(observation["processor"])
