@@ -11,6 +11,7 @@ program) and moves its multiplier by exp(noise), N(0, 0.2^2) for the day plus N(
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,10 @@ from equilibria.agents.bidding.autobidding.bidders import ConstantBidder, Online
 from equilibria.agents.bidding.autobidding.settings import ConstantSettings
 from equilibria.games.auctions.simulators.net import AuctionNet
 from equilibria.games.auctions.simulators.net_bidders import NetBidder, NetProfile, NetStep, NetView, score
+from equilibria.games.auctions.simulators.net_csv import Trajectory
+from equilibria.games.auctions.simulators.net_replay import profile_of, step_of
 from equilibria.games.auctions.simulators.net_settings import AGENTS, STEPS, TRAFFIC
+from equilibria.sim.errors import InvalidValue
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import BoolArray, FloatArray
 
@@ -158,6 +162,56 @@ def record(world: AuctionNet, days: int, seeds: SeedTree) -> OfflineLog:
         states=np.stack([b.states for b in flat]), actions=np.stack([b.actions for b in flat]),
         rewards=np.stack([b.rewards for b in flat]), live=np.stack([b.live for b in flat]),
     )  # fmt: skip
+
+
+def replayed(log: Iterable[Trajectory]) -> OfflineLog:
+    """Return logged trajectories as data: one row of 48 steps each, the action from the logged bids.
+
+    The multiplier of a step is the sum of bids over the sum of their predicted values, over bids above 0 (those that
+    the repair of budgets dropped are 0); steps without a bid are not live.
+
+    Raises:
+        InvalidValue: If no trajectory has a bid.
+    """
+    made = [_Replayed(t) for t in log]
+    if not any(r.live.any() for r in made):
+        raise InvalidValue("the log has no bid above 0 to learn from")
+    return OfflineLog(
+        states=np.stack([r.states for r in made]), actions=np.stack([r.actions for r in made]),
+        rewards=np.stack([r.rewards for r in made]), live=np.stack([r.live for r in made]),
+    )  # fmt: skip
+
+
+class _Replayed:
+    """The data of one logged trajectory."""
+
+    def __init__(self, t: Trajectory) -> None:
+        self.states = np.zeros((STEPS, FEATURES), np.float32)
+        self.actions, self.rewards = np.zeros(STEPS, np.float32), np.zeros(STEPS, np.float32)
+        self.live = np.zeros(STEPS, np.bool_)
+        watcher, history = Watcher(), list[NetStep]()
+        watcher.begin(profile_of(t))
+        left, gained, before = t.budget, 0.0, 0.0
+        for k in range(STEPS):
+            part = slice(int(t.start[k]), int(t.start[k + 1]))
+            predicted, bids, slot = t.predicted[part], t.bid[part], t.slot[part]
+            view = NetView(
+                step=k, agent=0, predicted=predicted, left=left, history=tuple(history),
+                noise=lambda _, sigma=t.sigma[part]: sigma,
+            )  # fmt: skip
+            self.states[k] = watcher.look(view)
+            real = (bids > 0.0) & (predicted > 0.0)
+            if real.any():
+                level = float(bids[real].sum()) / float(predicted[real].sum(dtype=np.float64)) / t.cpa_limit
+                self.actions[k] = watcher.action = max(LOWEST, min(HIGHEST, math.log(level)))
+                self.live[k] = True
+            exposed = t.exposed[part] & (slot > 0)
+            step = step_of(bids, t.least[part], slot, t.cost[part], exposed, t.converted[part])
+            history.append(step)
+            left = max(0.0, left - float(step.totals[0, 0]))
+            gained += float(predicted[exposed].sum(dtype=np.float64))
+            now = float(score(gained, t.budget - left, t.cpa_limit))
+            self.rewards[k], before = now - before, now
 
 
 class _Share:

@@ -40,11 +40,14 @@ auto_program = _FAMILY.agent(
 )
 auto_offline = _FAMILY.agent(
     "auto_offline",
-    "Learns from logged days without playing: cloning, IQL or TD3 with cloning",
+    "Learns from logged days without playing: cloning, IQL, TD3 with cloning, BCQ, CQL, MOPO or COMBO",
     "offline:build",
     OfflineSettings,
     requires="learn",
     modules=("torch",),
-    reference=_SU + "; Kostrikov et al. (2022), arXiv 2110.06169; Fujimoto and Gu (2021), arXiv 2106.06860",
+    reference=_SU
+    + "; Kostrikov et al. (2022), arXiv 2110.06169; Fujimoto and Gu (2021), arXiv 2106.06860; Fujimoto et "
+    "al. (2019), arXiv 1812.02900; Kumar et al. (2020), arXiv 2006.04779; Yu et al. (2020), arXiv 2005.13239; Yu et al. "
+    "(2021), arXiv 2102.08363",
     produces="agent",
 )

@@ -43,8 +43,18 @@ class OnlineProgramSettings(Settings):
 class OfflineSettings(Settings):
     """Parameters of bidders that learn from logged days."""
 
-    method: Literal["bc", "iql", "td3_bc"] = Field(
-        default="iql", description="bc: behaviour cloning; iql: implicit Q-learning; td3_bc: TD3 with cloning"
+    method: Literal["bc", "iql", "td3_bc", "bcq", "cql", "mopo", "combo"] = Field(
+        default="iql",
+        description="bc: behaviour cloning; iql: implicit Q-learning; td3_bc: TD3 with cloning; bcq: batch-constrained "
+        "Q-learning; cql: conservative Q-learning; mopo, combo: with rollouts of learned models",
+    )
+    log: str | None = Field(
+        default=None,
+        description="AuctionNet csv file or folder to learn from; null: recorded days of the simulated market, or the "
+        "periods of a replayed log that are not evaluated",
+    )
+    periods: tuple[int, ...] | None = Field(
+        default=None, min_length=1, description="Delivery periods of log to learn from; null: all"
     )
     days: int = Field(default=20, ge=1, le=10_000, description="Days that are recorded, 48 trajectories each")
     updates: int = Field(default=4000, ge=0, le=10_000_000, description="Gradient steps")
@@ -56,4 +66,19 @@ class OfflineSettings(Settings):
         default=3.0, ge=0.0, le=1000.0, description="iql: sharpness beta of the policy's weights"
     )
     ambition: float = Field(default=2.5, ge=0.0, le=1000.0, description="td3_bc: weight alpha of Q against cloning")
+    target_rate: float = Field(default=0.05, gt=0.0, le=1.0, description="Step of slow target networks per update")
+    caution: float = Field(
+        default=1.0, ge=0.0, le=1000.0, description="cql, combo: weight of pushing values outside the log down"
+    )
+    doubt: float = Field(
+        default=0.1,
+        ge=0.0,
+        le=1000.0,
+        description="mopo: penalty per deviation of the models, in deviations of returns",
+    )
+    members: int = Field(default=4, ge=1, le=100, description="mopo, combo: models of the ensemble")
+    model_updates: int = Field(
+        default=1500, ge=0, le=10_000_000, description="mopo, combo: gradient steps of the models"
+    )
+    horizon: int = Field(default=3, ge=1, le=1000, description="mopo, combo: steps of a rollout")
     seed: int = Field(default=1, ge=0, le=2**31, description="Seed of the recorded days and of learning")

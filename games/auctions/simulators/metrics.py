@@ -151,6 +151,24 @@ class BudgetUse(_Column):
         return dict(zip(view.game.labels, share.tolist(), strict=True))
 
 
+class ExpectedScore(_Column):
+    """Predicted conversions times min(1, (CPA limit / CPA)^2), without the luck of the draws."""
+
+    name = "expected_score"
+    unit = "expected conversions per trajectory"
+    direction: Direction = "higher"
+    columns = ("expected_score",)
+
+
+class MeanScore(_Column):
+    """Score, averaged over the trajectories so far."""
+
+    name = "mean_score"
+    unit = "conversions per trajectory"
+    direction: Direction = "higher"
+    columns = ("mean_score",)
+
+
 class MarketTotals:
     """Revenue (payments), welfare (value of clicks) and surplus (welfare minus revenue), summed over bidders."""
 

@@ -25,7 +25,14 @@ from scipy.special import ndtr
 
 from equilibria.games.auctions.simulators import net_kernels as kernels
 from equilibria.games.auctions.simulators.hosting import bidders_of
-from equilibria.games.auctions.simulators.net_bidders import NetBidder, NetProfile, NetStep, NetView, score
+from equilibria.games.auctions.simulators.net_bidders import (
+    NetBidder,
+    NetProfile,
+    NetStep,
+    NetView,
+    checked_bids,
+    score,
+)
 from equilibria.games.auctions.simulators.net_judging import judge
 from equilibria.games.auctions.simulators.net_settings import (
     AGENTS,
@@ -276,19 +283,7 @@ class EpisodeRun:
         Raises:
             InvalidValue: If they have the wrong shape, or one is negative or not finite.
         """
-        given = np.asarray(bids, np.float64)
-        if given.shape != (self.bids.shape[1],):
-            raise InvalidValue(
-                f"{label} (bidder {agent}), step {self.step}: bids must have shape ({self.bids.shape[1]},), got {given.shape}"
-            )
-        self.bids[agent] = given
-        low, high = (given.min(), given.max()) if given.size else (0.0, 0.0)
-        if not (low >= 0.0 and high < np.inf):
-            where = int(np.argmax(~((given >= 0.0) & (given < np.inf))))
-            raise InvalidValue(
-                f"{label} (bidder {agent}), step {self.step}: bid {where} must be a finite number of at least 0, "
-                f"got {float(given[where])!r}"
-            )
+        self.bids[agent] = checked_bids(bids, self.bids.shape[1], f"{label} (bidder {agent}), step {self.step}")
 
     def skip(self, agent: int) -> None:
         """Let an advertiser without money bid nothing; its bids count as ignored."""

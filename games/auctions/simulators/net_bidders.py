@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from equilibria.sim.errors import InvalidValue
 from equilibria.sim.types import FloatArray, IntArray
 
 
@@ -108,3 +109,19 @@ def score(conversions: ArrayLike, cost: ArrayLike, limits: ArrayLike) -> FloatAr
     """Return conversions times min(1, (limit / CPA)^2), CPA = cost / conversions; 0 without conversions."""
     gained, spent, limit = (np.asarray(x, np.float64) for x in (conversions, cost, limits))
     return np.asarray(gained * np.minimum(1.0, (limit * gained / np.maximum(spent, 1e-12)) ** 2))
+
+
+def checked_bids(given: ArrayLike, size: int, where: str) -> FloatArray:
+    """Return bids as float64 [size].
+
+    Raises:
+        InvalidValue: If they have another shape, or one is negative or not finite; begins with ``where``.
+    """
+    bids = np.asarray(given, np.float64)
+    if bids.shape != (size,):
+        raise InvalidValue(f"{where}: bids must have shape ({size},), got {bids.shape}")
+    low, high = (bids.min(), bids.max()) if size else (0.0, 0.0)
+    if not (low >= 0.0 and high < np.inf):
+        at = int(np.argmax(~((bids >= 0.0) & (bids < np.inf))))
+        raise InvalidValue(f"{where}: bid {at} must be a finite number of at least 0, got {float(bids[at])!r}")
+    return bids

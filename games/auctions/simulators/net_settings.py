@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from pathlib import Path
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -42,3 +43,28 @@ class AuctionNetSettings(Settings):
     budget_scale: float = Field(default=1.0, gt=0.0, le=1e6, description="Factor of the 48 budgets")
     reserve: float = Field(default=1e-4, ge=0.0, le=1e6, description="Least price; slots sold at it count as unsold")
     grid: int = Field(default=40, ge=2, le=1000, description="Constant bids per value that the certificate tries")
+
+
+SHIPPED_LOG: Final = str(Path(__file__).parent / "data" / "auction_net_small.csv.gz")
+"""Three days of this simulator: 4,000 impressions, two advertisers, all 48 by mixed rules."""
+
+
+class AuctionNetLogSettings(Settings):
+    """Parameters of the replay of AuctionNet's csv logs, one advertiser at a time."""
+
+    log: str | None = Field(
+        default=None, description="A csv file (or csv.gz) or a folder of them; null: the small log that is shipped"
+    )
+    periods: tuple[int, ...] | None = Field(default=None, min_length=1, description="Delivery periods; null: all")
+    advertisers: tuple[int, ...] | None = Field(default=None, min_length=1, description="Advertisers; null: all")
+    broken: Literal["refuse", "skip"] = Field(
+        default="refuse",
+        description="Whether a file with broken lines is refused, or the lines are dropped and counted",
+    )
+    grid: int = Field(default=200, ge=2, le=10_000, description="Constant multipliers that the certificate tries")
+    window: int = Field(default=20, ge=1, le=10_000, description="Last trajectories that the certificate judges")
+
+    @property
+    def path(self) -> str:
+        """Path of the log."""
+        return self.log or SHIPPED_LOG

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from equilibria.games.auctions.simulators.gym_settings import AuctionGymSettings
-from equilibria.games.auctions.simulators.net_settings import AuctionNetSettings
+from equilibria.games.auctions.simulators.net_settings import AuctionNetLogSettings, AuctionNetSettings
 from equilibria.sim.plugin import Family
 
-CONTEXTUAL, AUTOBIDDING = ("contextual_auctions",), ("autobidding",)
+CONTEXTUAL, AUTOBIDDING, LOGGED = ("contextual_auctions",), ("autobidding",), ("autobidding_log",)
 
 _FAMILY = Family(package="equilibria.games.auctions.simulators", engines=("population",), forms=CONTEXTUAL)
 
@@ -24,6 +24,14 @@ auction_net = _FAMILY.game(
     AuctionNetSettings,
     forms=AUTOBIDDING,
     reference="Su et al. (2024), AuctionNet, NeurIPS Datasets and Benchmarks, arXiv 2412.10798",
+)
+auction_net_log = _FAMILY.game(
+    "auction_net_log",
+    "Replay of AuctionNet's csv logs, one advertiser at a time against the least winning costs",
+    "net_replay:build",
+    AuctionNetLogSettings,
+    forms=AUTOBIDDING + LOGGED,
+    reference="Su et al. (2024), AuctionNet, NeurIPS Datasets and Benchmarks, arXiv 2412.10798, offline evaluation",
 )
 
 _VALUE = "value per iteration"
@@ -82,4 +90,20 @@ cpa = _FAMILY.metric(
 )
 budget_use = _FAMILY.metric(
     "budget_use", "Cost over budget, by bidder", "metrics:BudgetUse", "share of budget", "none", forms=AUTOBIDDING
+)
+expected_score = _FAMILY.metric(
+    "expected_score",
+    "Predicted conversions, discounted beyond the CPA limit, by bidder",
+    "metrics:ExpectedScore",
+    "expected conversions per trajectory",
+    "higher",
+    forms=LOGGED,
+)
+mean_score = _FAMILY.metric(
+    "mean_score",
+    "Mean score over the trajectories replayed so far, by bidder",
+    "metrics:MeanScore",
+    "conversions per trajectory",
+    "higher",
+    forms=LOGGED,
 )
