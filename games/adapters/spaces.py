@@ -47,7 +47,7 @@ class _Ruled:
         return type(other) is type(self) and bool(super().__eq__(other))
 
 
-class RuledMultiDiscrete(_Ruled, MultiDiscrete):  # type: ignore[misc, type-arg]
+class RuledMultiDiscrete(_Ruled, MultiDiscrete):  # type: ignore[misc]
     """Actions of several parts with a rule.
 
     Args:
@@ -92,12 +92,10 @@ def refusal(space: Space[Any], action: Any) -> str:
     return "is illegal: " + space.rule.refusal(np.asarray(action, np.int64))
 
 
-@batch_space.register(RuledMultiDiscrete)
 def _lists(space: RuledMultiDiscrete, n: int = 1) -> RuledMultiDiscrete:
     return RuledMultiDiscrete(np.tile(space.nvec, (n, 1)), space.rule, seed=_forked(space))
 
 
-@batch_space.register(RuledMultiBinary)
 def _sets(space: RuledMultiBinary, n: int = 1) -> RuledMultiBinary:
     return RuledMultiBinary([n, space.shape[-1]], space.rule, seed=_forked(space))
 
@@ -107,3 +105,7 @@ def _forked(space: Space[Any]) -> np.random.Generator:
     made = np.random.Generator(type(space.np_random.bit_generator)())
     made.bit_generator.state = space.np_random.bit_generator.state
     return made
+
+
+batch_space.register(RuledMultiDiscrete, _lists)
+batch_space.register(RuledMultiBinary, _sets)

@@ -111,12 +111,15 @@ def best_matched(score, fits):  # type: ignore[no-untyped-def]
     owner, tried = np.full(fits.shape[1], -1, np.int64), np.empty(fits.shape[1], np.bool_)
     pulled = np.zeros(arms, np.bool_)
     order = np.argsort(-score, kind="mergesort")
+    free = fits.shape[1]
     for k in range(arms):
         j = order[k]
-        if score[j] <= 0.0:
+        if score[j] <= 0.0 or free == 0:
             break
         tried[:] = False
-        pulled[j] = grow(j, fits, owner, tried)
+        if grow(j, fits, owner, tried):
+            pulled[j] = True
+            free -= 1
     return pulled
 
 
