@@ -9,7 +9,7 @@ gamma = 0 is uniform, gamma to infinity greedy.  Equal predictions count for the
 
 Source: Foster and Rakhlin (2020), ICML (SquareCB); Foster and Krishnamurthy (2021), NeurIPS (FastCB); used for
 payments by Vangara and Egg (2024), arXiv 2412.00569.
-Cost: about 50 ns per transaction with ten actions.
+Cost: about 80 ns per transaction with ten actions, checks included.
 """
 
 from __future__ import annotations
@@ -63,13 +63,12 @@ def distribution(
             f"predicted and available must have one shape [transactions, actions], got {predicted.shape} and "
             f"{available.shape}"
         )
-    i, a = kernels.first_wrong(predicted, available)
+    out = np.empty(predicted.shape)
+    i, a = kernels.distribution(SCHEMES[scheme], predicted, available, parameter, power, first, out)
     if a >= 0:
         raise InvalidValue(f"predicted[{i}, {a}] must lie in [0, 1], got {float(predicted[i, a])!r}")
     if i >= 0:
         raise InvalidValue(f"available[{i}] has no feasible action")
-    out = np.zeros(predicted.shape)
-    kernels.distribution(SCHEMES[scheme], predicted, available, parameter, power, first, out)
     return out
 
 

@@ -11,70 +11,65 @@ from equilibria.sim.philox import words
 UNIFORM, GREEDY, EPSILON, SOFTMAX, SQUARE, FAST = range(6)
 
 
-@kernel
-def first_wrong(predicted, available):  # type: ignore[no-untyped-def]
-    """Return row and action of the first feasible prediction that lies outside [0, 1].
-
-    Without one (row, -1) of the first row that has no feasible action, else (-1, -1).
-    """
-    empty = -1
-    for i in range(available.shape[0]):
-        count = 0
-        for a in range(available.shape[1]):
-            if available[i, a]:
-                count += 1
-                if not (predicted[i, a] >= 0.0 and predicted[i, a] <= 1.0):
-                    return i, a
-        if count == 0 and empty < 0:
-            empty = i
-    return empty, -1
-
-
-@kernel
+@kernel(division="numpy")
 def distribution(scheme, predicted, available, parameter, power, first, out):  # type: ignore[no-untyped-def]
-    """Write the probabilities of a rule.
+    """Write the probabilities of a rule, row by row, up to the first row that is wrong.
+
+    Loops over actions take all of them and zero those that are not feasible, so that the compiler can do without branches.
 
     Args:
         scheme: UNIFORM, GREEDY, EPSILON, SOFTMAX, SQUARE or FAST.
-        predicted: float64 [B, K] in [0, 1].
-        available: bool [B, K], at least one per row.
+        predicted: float64 [B, K] in [0, 1] where feasible.
+        available: bool [B, K].
         parameter: epsilon, temperature or gamma_0.
         power: gamma of row i is gamma_0 (first + i)^power.
         first: Number of the first row.
-        out: float64 [B, K] zeros, overwritten where actions are feasible.
+        out: float64 [B, K], overwritten.
+
+    Returns:
+        Row and action of the first feasible prediction outside [0, 1], (row, -1) of a row without a feasible action,
+        (-1, -1) if there are none.
     """
+    actions = out.shape[1]
     for i in range(out.shape[0]):
-        count, best = 0, -1
-        for a in range(out.shape[1]):
+        count, best, top = 0, -1, -1.0
+        for a in range(actions):
+            y = predicted[i, a]
             if available[i, a]:
                 count += 1
-                if best < 0 or predicted[i, a] > predicted[i, best]:
-                    best = a
+                if not (y >= 0.0 and y <= 1.0):
+                    return i, a
+                if y > top:
+                    best, top = a, y
+        if count == 0:
+            return i, -1
         gamma = parameter * np.float64(first + i) ** power if power > 0.0 else parameter
-        total = 0.0
-        for a in range(out.shape[1]):
-            if not available[i, a] or (a == best and scheme != SOFTMAX):
-                continue
-            gap = predicted[i, best] - predicted[i, a]
-            p = 0.0
-            if scheme == UNIFORM:
-                p = 1.0 / count
-            elif scheme == EPSILON:
-                p = parameter / count
-            elif scheme == SOFTMAX:
-                p = np.exp(-gap / parameter)
-            elif scheme == SQUARE:
-                p = 1.0 / (count + gamma * gap)
-            elif scheme == FAST:
-                loss = 1.0 - predicted[i, best]
-                p = loss / (count * loss + gamma * gap) if loss > 0.0 else 0.0
-            out[i, a] = p
-            total += p
-        if scheme == SOFTMAX:
-            for a in range(out.shape[1]):
-                out[i, a] /= total
+        row, seen, on = out[i], predicted[i], available[i]
+        if scheme == SQUARE:
+            for a in range(actions):
+                row[a] = 1.0 / (count + gamma * (top - seen[a])) if on[a] else 0.0
+        elif scheme == FAST:
+            loss = 1.0 - top
+            for a in range(actions):
+                row[a] = loss / (count * loss + gamma * (top - seen[a])) if on[a] and loss > 0.0 else 0.0
+        elif scheme == SOFTMAX:
+            for a in range(actions):
+                row[a] = np.exp(-(top - seen[a]) / parameter) if on[a] else 0.0
         else:
-            out[i, best] = 1.0 - total
+            even = 1.0 / count if scheme == UNIFORM else (parameter / count if scheme == EPSILON else 0.0)
+            for a in range(actions):
+                row[a] = even if on[a] else 0.0
+        if scheme != SOFTMAX:
+            row[best] = 0.0
+        total = 0.0
+        for a in range(actions):
+            total += row[a]
+        if scheme != SOFTMAX:
+            row[best] = 1.0 - total
+        else:
+            for a in range(actions):
+                row[a] /= total
+    return -1, -1
 
 
 @kernel
