@@ -23,7 +23,7 @@ from equilibria.agents.bidding.autobidding.settings import ConstantSettings
 from equilibria.games.auctions.simulators.net import AuctionNet
 from equilibria.games.auctions.simulators.net_bidders import NetBidder, NetProfile, NetStep, NetView, score
 from equilibria.games.auctions.simulators.net_csv import Trajectory
-from equilibria.games.auctions.simulators.net_replay import profile_of, step_of
+from equilibria.games.auctions.simulators.net_replay import profile_of, step_of, view_of
 from equilibria.games.auctions.simulators.net_settings import AGENTS, STEPS, TRAFFIC
 from equilibria.sim.errors import InvalidValue
 from equilibria.sim.seeds import SeedTree
@@ -195,11 +195,7 @@ class _Replayed:
         for k in range(STEPS):
             part = slice(int(t.start[k]), int(t.start[k + 1]))
             predicted, bids, slot = t.predicted[part], t.bid[part], t.slot[part]
-            view = NetView(
-                step=k, agent=0, predicted=predicted, left=left, history=tuple(history),
-                noise=lambda _, sigma=t.sigma[part]: sigma,
-            )  # fmt: skip
-            self.states[k] = watcher.look(view)
+            self.states[k] = watcher.look(view_of(t, k, left, history))
             real = (bids > 0.0) & (predicted > 0.0)
             if real.any():
                 level = float(bids[real].sum()) / float(predicted[real].sum(dtype=np.float64)) / t.cpa_limit

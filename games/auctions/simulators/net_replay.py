@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from equilibria.games.auctions.simulators import net_replay_kernels as kernels
 from equilibria.games.auctions.simulators.hosting import bidders_of
@@ -64,7 +65,11 @@ class AuctionNetLog:
         self.labels: tuple[str, ...] = ()
         self._seeds: SeedTree | None = None
         self._key = np.uint64(0)
-        self._forget()
+        self._number = 0
+        self._current: Trajectory | None = None
+        self._last: FloatArray = np.zeros((0, _FIELDS))
+        self._sums: FloatArray = np.zeros(0)
+        self._judged: FloatArray = np.zeros((0, 0, _FIELDS))
 
     @property
     def agents(self) -> int:
@@ -199,10 +204,7 @@ class AuctionNetLog:
             predicted, least, sigma = t.predicted[part], t.least[part], t.sigma[part]
             bids = np.zeros(predicted.size)
             if left >= LEAST_BUDGET:
-                view = NetView(
-                    step=step, agent=0, predicted=predicted, left=left, history=tuple(history),
-                    noise=lambda _, sigma=sigma: sigma,
-                )  # fmt: skip
+                view = view_of(t, step, left, history)
                 bids = checked_bids(bidder.bid(view), predicted.size, f"{label} (trajectory {number}), step {step}")
             else:
                 totals[4] += predicted.size
@@ -216,11 +218,8 @@ class AuctionNetLog:
 
     def _forget(self) -> None:
         n = self.agents
-        self._number = 0
-        self._current: Trajectory | None = None
-        self._last: FloatArray = np.zeros((n, _FIELDS))
-        self._sums: FloatArray = np.zeros(n)
-        self._judged: FloatArray = np.zeros((0, n, _FIELDS))
+        self._number, self._current = 0, None
+        self._last, self._sums, self._judged = np.zeros((n, _FIELDS)), np.zeros(n), np.zeros((0, n, _FIELDS))
 
 
 def profile_of(t: Trajectory) -> NetProfile:
@@ -228,8 +227,18 @@ def profile_of(t: Trajectory) -> NetProfile:
     return NetProfile(agent=0, category=t.category, budget=t.budget, cpa_limit=t.cpa_limit, reserve=0.0)
 
 
+def view_of(t: Trajectory, step: int, left: float, history: Sequence[NetStep]) -> NetView:
+    """Return what the advertiser of a trajectory sees before it bids in a step, with ``left`` money."""
+    part = slice(int(t.start[step]), int(t.start[step + 1]))
+
+    def noise(agent: int) -> FloatArray:
+        return t.sigma[part]
+
+    return NetView(step=step, agent=0, predicted=t.predicted[part], left=left, history=tuple(history), noise=noise)
+
+
 def step_of(
-    bids: FloatArray, least: FloatArray, slot: AnyArray, price: FloatArray, exposed: BoolArray, converted: BoolArray
+    bids: FloatArray, least: FloatArray, slot: ArrayLike, price: FloatArray, exposed: BoolArray, converted: BoolArray
 ) -> NetStep:
     """Return a step as bidders see it, of a market that consists of advertiser 0 and the least winning costs.
 
@@ -241,7 +250,8 @@ def step_of(
         exposed: bool [n].
         converted: bool [n].
     """
-    won, place = np.asarray(slot) > 0, np.maximum(np.asarray(slot, np.int64) - 1, 0)
+    place = np.asarray(slot, np.int64) - 1
+    won, place = place >= 0, np.maximum(place, 0)
     every = np.arange(bids.size)
     top = np.tile(least, (4, 1))
     top[0] = np.where(won, np.maximum(bids, least), least)
