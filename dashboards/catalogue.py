@@ -87,6 +87,11 @@ def open_named(root: Path, name: str) -> Run | Sweep:
     return open_any(path)
 
 
+def entry_of(root: Path, run: Run) -> Entry:
+    """Describe one run of the runs folder, also a member of a sweep."""
+    return _run_entry(name_of(root, run.path), run)
+
+
 def name_of(root: Path, path: Path) -> str:
     """Return the name of a folder inside the runs folder."""
     return path.relative_to(root).as_posix()

@@ -114,7 +114,7 @@ def run_application(options: Options) -> None:
     links: dict[str, Any] = {}
     for name, page in sorted(pages.items(), key=lambda item: _place(item[1])):
         links[name] = st.Page(
-            _draw(options, name, page, links),
+            _draw(options, name, links, pages),
             title=page.title,
             icon=page.icon,
             url_path=None if name == DEFAULT_PAGE else name,
@@ -131,7 +131,13 @@ def run_application(options: Options) -> None:
     chosen.run()
 
 
-def draw_page(options: Options, name: str, page: Page, links: dict[str, Any] | None = None) -> None:
+def draw_page(
+    options: Options,
+    name: str,
+    page: Page,
+    links: dict[str, Any] | None = None,
+    pages: dict[str, Page] | None = None,
+) -> None:
     """Draw one page; whatever goes wrong becomes a message in its place."""
     st.title(page.title)
     context = Context(
@@ -142,14 +148,15 @@ def draw_page(options: Options, name: str, page: Page, links: dict[str, Any] | N
         jobs=jobs_of(str(options.root)),
         read_only=options.read_only,
         links=links or {},
+        pages=pages or {},
     )
     with errors_in_place(name):
         page.render(context)
 
 
-def _draw(options: Options, name: str, page: Page, links: dict[str, Any]) -> Any:
+def _draw(options: Options, name: str, links: dict[str, Any], pages: dict[str, Page]) -> Any:
     def draw() -> None:
-        draw_page(options, name, page, links)
+        draw_page(options, name, pages[name], links, pages)
 
     draw.__name__ = name
     return draw

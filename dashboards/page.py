@@ -109,6 +109,7 @@ class Context:
         jobs: Runs started from this server.
         read_only: Whether starting runs is off.
         links: Streamlit's page objects by name, for links; empty outside the application.
+        pages: All pages by name.
     """
 
     root: Path
@@ -118,6 +119,7 @@ class Context:
     jobs: Jobs
     read_only: bool = False
     links: dict[str, Any] = field(default_factory=dict)
+    pages: dict[str, Page] = field(default_factory=dict)
     _entries: list[Entry] | None = None
 
     @property
@@ -188,6 +190,16 @@ class Context:
         needs = f" It shows runs that record {' or '.join(wanted)}." if wanted else ""
         st.info(f"No run in `{self.root}` has something for this page.{needs}", icon=":material/info:")
         self.link("gallery", "Choose a scenario in the gallery")
+
+    def title_of(self, run: Run) -> str:
+        """Return what the pickers call a run."""
+        return catalogue.entry_of(self.root, run).title
+
+    def pages_for(self, run: Run) -> dict[str, Page]:
+        """Return the pages that have something particular to show for a run, by name in the order of the menu."""
+        entry = catalogue.entry_of(self.root, run)
+        fitting = {n: p for n, p in self.pages.items() if (p.tables or p.metrics) and p.shows(entry)}
+        return dict(sorted(fitting.items(), key=lambda item: (item[1].order, item[1].title)))
 
     def link(self, page: str, label: str, *, icon: str | None = None, **query: str) -> None:
         """Show a link to another page with its state."""

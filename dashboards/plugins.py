@@ -33,3 +33,5 @@ bidding = _page("bidding", "Real-time bidding: bid curves, pacing, budgets, pric
 cooperative = _page("cooperative", "Cooperative learning: returns with intervals, team policies")
 dag = _page("dag", "Who sees whose action in a Bayesian-network policy, over training")
 gains = _page("gains", "Best-response gains per player with intervals")
+market = _page("market", "Order markets: price against value, spread, depth, activity and profit by kind of trader")
+bandits = _page("bandits", "Bandits: rates by generation, regret with slopes, value against the optimum, frontiers")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import numpy as np
 import polars as pl
 
 from equilibria.sim.analysis.facts import FinalValue, final_values, finite, live_values
@@ -28,9 +29,11 @@ from equilibria.sim.analysis.thinning import (
 )
 from equilibria.sim.errors import CorruptRun
 from equilibria.sim.store import Run, layout
+from equilibria.sim.types import FloatArray, IntArray
 
 MAX_ROWS: Final = 2000
 MAX_UNITS: Final = 400
+MAX_SERIES: Final = 1_000_000
 CACHED_RESULTS: Final = 512
 CACHED_PARTS: Final = 4096
 T = TypeVar("T")
@@ -166,6 +169,17 @@ def curve(
         ("curve", metric, key, name, max_points, spacing, running),
         follow if running else scan,
     )
+
+
+def series(run: Run, metric: str, key: str = "", *, limit: int = MAX_SERIES) -> tuple[IntArray, FloatArray]:
+    """Return the last ``limit`` units and values of a metric, for numbers that a page computes; never sent as such."""
+
+    def make() -> tuple[IntArray, FloatArray]:
+        found = run.metrics().filter((pl.col("metric") == metric) & (pl.col("key") == key)).select("unit", "value")
+        frame = _collected(found.tail(limit))
+        return frame["unit"].to_numpy().astype(np.int64), frame["value"].to_numpy().astype(np.float64)
+
+    return cached(run, layout.METRICS, ("series", metric, key, limit), make)
 
 
 def rows(run: Run, table: str, *, limit: int = MAX_ROWS) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import plotly.graph_objects as go
@@ -12,6 +12,7 @@ import streamlit as st
 
 from equilibria.dashboards import reader
 from equilibria.dashboards.figures.numbers import numbers
+from equilibria.sim.analysis.facts import certificate_sentence, finite
 from equilibria.sim.analysis.thinning import Curve
 
 if TYPE_CHECKING:
@@ -158,6 +159,19 @@ def stop_button(context: Context, name: str, *, key: str = "stop") -> None:
             st.toast("Stopping after the present step; the state is saved.")
     else:
         st.caption("It was asked to stop, or is written by another machine or user; then stop it there with Ctrl-C.")
+
+
+def certificate_box(run: Run) -> float | None:
+    """Show the certificate's value and its sentence, or why there is none; returns the value."""
+    certificate = run.certificate if isinstance(run.certificate, Mapping) else {}
+    value = finite(certificate.get("value"))
+    if value is None:
+        st.info(f"Certificate: {plain(certificate_sentence(run))}", icon=":material/verified:")
+        return None
+    left, right = st.columns([1, 3], vertical_alignment="center")
+    left.metric(str(certificate.get("measure", "distance")), f"{value:.3e}", help=str(certificate.get("unit", "")))
+    right.info(f"**Certificate.** {plain(certificate_sentence(run))}", icon=":material/verified:")
+    return value
 
 
 def plain(text: str) -> str:

@@ -19,6 +19,8 @@ def intervals(
     x_label: str,
     log: bool = False,
     zero: bool = False,
+    goal: float | None = None,
+    goal_label: str = "",
     mode: Mode = "light",
 ) -> go.Figure:
     """Draw one point with its interval per name, the first name on top.
@@ -31,6 +33,8 @@ def intervals(
         x_label: Quantity and unit.
         log: Logarithmic axis (all values must be positive to be seen).
         zero: Draw the line of no difference.
+        goal: Value at which a reference line is drawn, for example 1 for the whole of a bound.
+        goal_label: Its name.
         mode: Light or dark.
     """
     chosen = colours(names)
@@ -56,6 +60,12 @@ def intervals(
     )
     if zero:
         figure.add_vline(x=0, line={"color": SHADES[mode].muted, "width": 1.5, "dash": "dot"})
+    if goal is not None:
+        figure.add_vline(
+            x=goal,
+            line={"color": SHADES[mode].muted, "width": 1.5, "dash": "dot"},
+            annotation={"text": goal_label, "yanchor": "bottom", "y": 1.0, "xanchor": "right"},
+        )
     figure.update_layout(
         layout(
             mode,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -77,7 +78,7 @@ def curves(
                 "title": y_label,
                 "type": "log" if log else "linear",
                 "exponentformat": "power",
-                **_decades(series, log),
+                **(log_ticks([v for c in series for v in (c.low, c.high)]) if log else {}),
             },
             showlegend=len(series) > 1,
             height=420 + 22 * max(0, len(series) - 4),
@@ -99,14 +100,16 @@ def series(
     return figure
 
 
-def _decades(series: Sequence[Curve], log: bool) -> dict[str, int]:
-    """Return one tick per decade when a log axis shows more than one: labels of 2 and 5 only crowd it."""
-    seen = [v[np.isfinite(v) & (v > 0)] for c in series for v in (c.low, c.high)] if log else []
+def log_ticks(values: Iterable[FloatArray]) -> dict[str, Any]:
+    """Return the ticks of a log axis: decades when more than one is seen, 1-2-5 on about one, few numbers on less."""
+    seen = [v[np.isfinite(v) & (v > 0)] for v in values]
     seen = [v for v in seen if v.size]
     if not seen:
         return {}
     span = np.log10(max(v.max() for v in seen) / min(v.min() for v in seen))
-    return {"dtick": max(1, round(span / 8))} if span > 1.5 else {}
+    if span > 1.5:
+        return {"dtick": max(1, round(span / 8))}
+    return {"dtick": "D2"} if span > 0.9 else {"nticks": 6}
 
 
 def _shown(values: FloatArray, log: bool) -> FloatArray:

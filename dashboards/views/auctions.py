@@ -11,25 +11,23 @@ import streamlit as st
 from equilibria.dashboards import reader
 from equilibria.dashboards.figures import auctions, lines
 from equilibria.dashboards.page import Context, Page
-from equilibria.dashboards.widgets import curve_rows, pick_unit, show_figure, show_table
+from equilibria.dashboards.views import ad_markets
+from equilibria.dashboards.widgets import certificate_box, curve_rows, pick_unit, show_figure, show_table
 from equilibria.sim.analysis.facts import facts, metric_facts
 from equilibria.sim.store import Run
 
 BIDS: Final = "bids"
 MENU: Final = "menu"
 MAX_BIDDERS: Final = 6
+MAX_KEYS: Final = 100
 METRICS: Final = (
     "auction_nash_conv",
     "auction_revenue",
     "interim_loss",
     "bid_error",
     "menu_revenue",
-    "market_totals",
-    "shading",
-    "ctr_rmse",
-    "net_utility",
-    "bidder_score",
     "auction_regret",
+    *ad_markets.METRICS,
 )
 _BID_COLUMNS: Final = {"player", "value", "mean_bid", "theory"}
 
@@ -55,11 +53,13 @@ def render(context: Context) -> None:
 
 
 def _draw(context: Context, run: Run) -> None:
+    certificate_box(run)
     tables = run.tables()
     if BIDS in tables and set(reader.columns(run, BIDS)) >= _BID_COLUMNS:
         _bids(context, run)
     if MENU in tables:
         _menu(context, run)
+    ad_markets.draw(context, run)
     over_time(context, run)
 
 
@@ -147,9 +147,11 @@ def over_time(context: Context, run: Run, *, key: str = "metric") -> None:
         return
     st.subheader("Over time")
     metric = st.selectbox("Metric", metrics, key=key, bind="query-params")
-    keys = [v.key for v in found if v.metric == metric][:12]
+    keys = [v.key for v in found if v.metric == metric][:MAX_KEYS]
     curves = [reader.curve(run, metric, k, name=k or metric, max_points=800) for k in keys]
     curves = [c for c in curves if len(c)]
+    merged = len(curves) > ad_markets.MAX_BIDDERS
+    curves = ad_markets.by_kind(curves)[: ad_markets.MAX_BIDDERS] if merged else curves
     if not curves:
         return
     about, unit = metric_facts(run, metric), facts(run).unit
@@ -157,6 +159,7 @@ def over_time(context: Context, run: Run, *, key: str = "metric") -> None:
     show_figure(
         lines.curves(curves, x_label=unit, y_label=about.label, log=about.log, mode=context.mode),
         name=f"over_time_{metric}",
-        caption=f"{about.label} over {unit}s.{better}",
+        caption=f"{about.label} over {unit}s.{better}"
+        + (" Mean over the bidders of a kind; the band runs from the least to the greatest." if merged else ""),
         rows=lambda: curve_rows(curves, unit),
     )

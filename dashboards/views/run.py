@@ -14,11 +14,18 @@ from equilibria.dashboards import reader
 from equilibria.dashboards.catalogue import name_of
 from equilibria.dashboards.figures import bars, lines
 from equilibria.dashboards.page import Context, Page
-from equilibria.dashboards.widgets import curve_rows, plain, show_figure, show_table, state_badge, stop_button
+from equilibria.dashboards.widgets import (
+    certificate_box,
+    curve_rows,
+    plain,
+    show_figure,
+    show_table,
+    state_badge,
+    stop_button,
+)
 from equilibria.sim.analysis.facts import (
     Facts,
     FinalValue,
-    certificate_sentence,
     facts,
     finite,
     headline_first,
@@ -42,8 +49,19 @@ def render(context: Context) -> None:
     run = context.choose_run()
     if run is None:
         return
+    _other_pages(context, run)
     context.follow(run, lambda now: _body(context, now))
     _details(context, run)
+
+
+def _other_pages(context: Context, run: Run) -> None:
+    """Link to the pages that were made for runs of this kind."""
+    pages = context.pages_for(run)
+    if pages:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption("More about this run:", width="content")
+            for name, page in pages.items():
+                context.link(name, page.title, icon=page.icon, run=context.title_of(run))
 
 
 def _body(context: Context, run: Run) -> None:
@@ -92,13 +110,9 @@ def _control(context: Context, run: Run, about: Facts) -> None:
 
 def _certificate(context: Context, run: Run) -> None:
     certificate: Mapping[str, Any] = run.certificate if isinstance(run.certificate, Mapping) else {}
-    value, target = finite(certificate.get("value")), finite(certificate.get("target"))
-    if value is None:
-        st.info(f"Certificate: {plain(certificate_sentence(run))}", icon=":material/verified:")
+    if certificate_box(run) is None:
         return
-    left, right = st.columns([1, 3], vertical_alignment="center")
-    left.metric(str(certificate.get("measure", "distance")), f"{value:.3e}", help=str(certificate.get("unit", "")))
-    right.info(f"**Certificate.** {plain(certificate_sentence(run))}", icon=":material/verified:")
+    target = finite(certificate.get("target"))
     details = certificate.get("details")
     gains = details.get("gains") if isinstance(details, Mapping) else None
     if isinstance(gains, list) and gains and all(finite(g) is not None for g in gains):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,6 +18,7 @@ from equilibria.sim.analysis.curves import group_curve
 from equilibria.sim.analysis.facts import facts, final_values, headline_metric, metric_facts
 from equilibria.sim.analysis.samples import Source, from_sweep, varying_keys
 from equilibria.sim.analysis.summaries import SweepRow, sweep_rows
+from equilibria.sim.analysis.ticks import short
 from equilibria.sim.store import Run, Sweep
 from equilibria.sim.store.lock import is_locked
 
@@ -94,14 +97,25 @@ def _results(context: Context, source: Source) -> None:
 def short_labels(source: Source) -> dict[str, str]:
     """Return a label per group that fits a chart: only keys that vary, without their path."""
     keys = varying_keys(source.samples)
-    if len(keys) < 2:
+    if len(keys) == 1:
+        return {s.group: short_value(s.overrides.get(keys[0])) for s in source.samples}
+    if not keys:
         return source.group_labels()[1]
     ends = [key.rpartition(".")[2] for key in keys]
     words = [end if ends.count(end) == 1 else key for key, end in zip(keys, ends, strict=True)]
     return {
-        s.group: ", ".join(f"{word} {s.overrides.get(key)}" for key, word in zip(keys, words, strict=True))
+        s.group: ", ".join(short_value(s.overrides.get(key), word) for key, word in zip(keys, words, strict=True))
         for s in source.samples
     }
+
+
+def short_value(value: Any, word: str = "") -> str:
+    """Return a swept value in a few words: ``items 8``, and a part with its parameters as ``cascading_vi scale 0.1``."""
+    if not isinstance(value, Mapping):
+        return f"{word} {short(value) if isinstance(value, float) else value}".strip()
+    params = value.get("params") if "use" in value else value
+    inner = ", ".join(short_value(v, str(k)) for k, v in params.items()) if isinstance(params, Mapping) else ""
+    return f"{value.get('use', '')} {inner}".strip()
 
 
 def _groups(context: Context, source: Source, rows: list[SweepRow]) -> None:

@@ -66,6 +66,24 @@ class MarketActivity:
         return {k: float(v) for k, v in view.game.tally.items()}
 
 
+class TraderActivity:
+    """Orders, cancellations, trades and shares traded so far by kind of trader, under keys such as ``value_trades``.
+
+    A trade counts for both of its sides, so the counts of all kinds add up to twice the trades of the market.
+    """
+
+    name: str = "trader_activity"
+    unit: str = "count"
+    direction: Direction = "none"
+
+    def __init__(self, settings: NoSettings) -> None:
+        pass
+
+    def compute(self, view: Any) -> Mapping[str, float]:
+        """Return the counts by kind present."""
+        return {f"{kind}_{k}": float(v) for kind, counts in view.game.kind_tally.items() for k, v in counts.items()}
+
+
 class TraderProfit:
     """Mean profit of a trader by kind, shares valued at the mid price."""
 

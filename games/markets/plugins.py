@@ -22,6 +22,13 @@ market_spread = _FAMILY.metric("market_spread", "Best ask minus best bid", "metr
 market_activity = _FAMILY.metric(
     "market_activity", "Events, trades, volume and resting orders so far", "metrics:MarketActivity", "count", "none"
 )
+trader_activity = _FAMILY.metric(
+    "trader_activity",
+    "Orders, cancellations, trades and shares traded by kind of trader",
+    "metrics:TraderActivity",
+    "count",
+    "none",
+)
 trader_profit = _FAMILY.metric(
     "trader_profit", "Mean profit by kind of trader", "metrics:TraderProfit", "cents per trader", "higher"
 )

@@ -27,7 +27,11 @@ def group_curve(samples: Sequence[Sample], metric: str, name: str, *, key: str =
         band: ``"range"`` from the least to the greatest seed, or ``"interval"``: the 95 % confidence interval of the
             mean over seeds by Student's t (no width for a single seed).
     """
-    curves = [metric_curve(s.run.metrics(), metric, key, max_points=CHART_POINTS) for s in samples]
+    return combined([metric_curve(s.run.metrics(), metric, key, max_points=CHART_POINTS) for s in samples], name, band)
+
+
+def combined(curves: Sequence[Curve], name: str, band: Band = "range") -> Curve:
+    """Combine curves of several seeds at common units: mean line and band; see ``group_curve``."""
     curves = [c for c in curves if len(c)]
     if not curves:
         nothing = np.empty(0, np.float64)

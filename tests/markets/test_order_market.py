@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from pydantic import ValidationError
 from equilibria.games.markets import trader_kernels as kernels
 from equilibria.games.markets.facts import batch_means, facts
 from equilibria.games.markets.fundamental import advance
+from equilibria.games.markets.metrics import TraderActivity
 from equilibria.games.markets.settings import OrderMarketSettings
 from equilibria.games.markets.world import OrderMarket
 from equilibria.mechanisms.order_book import OrderBook
 from equilibria.sim.errors import GameTooLarge, InvalidValue
+from equilibria.sim.plugin import NoSettings
 from equilibria.sim.scenario import plan_from_bytes
 from equilibria.sim.seeds import SeedTree
 from equilibria.testing import check_engine
@@ -174,6 +177,16 @@ def test_facts_of_known_series() -> None:
     assert half == pytest.approx(1.96 / np.sqrt(2000), rel=0.6)
 
 
+def test_activity_by_kind_counts_every_trade_for_both_sides() -> None:
+    world = market()
+    world.run(1, 60)
+    found = TraderActivity(NoSettings()).compute(SimpleNamespace(game=world))
+    assert {key.rpartition("_")[0] for key in found} == {"noise", "value", "momentum", "maker"}
+    total = {k: sum(v for key, v in found.items() if key.endswith(f"_{k}")) for k in ("trades", "shares")}
+    assert total["trades"] == 2 * world.tally["trades"] > 0
+    assert total["shares"] == 2 * world.tally["volume"]
+
+
 def test_the_engine_keeps_its_contract() -> None:
     scenario = {
         "version": 1,
@@ -181,7 +194,8 @@ def test_the_engine_keeps_its_contract() -> None:
         "game": {"use": "order_market", "params": {"noise": 40, "session": 60.0, "capacity": 2000, "zero": 1}},
         "agents": [],
         "metrics": [
-            {"use": m, "every": 5} for m in ("market_price", "market_spread", "market_activity", "trader_profit")
+            {"use": m, "every": 5}
+            for m in ("market_price", "market_spread", "market_activity", "trader_activity", "trader_profit")
         ]
         + [{"use": "price_facts", "every": 20, "params": {"horizon": 1}}],
         "tables": [{"name": "depth", "every": 10}, {"name": "agents", "every": 20, "sample": 5}],
