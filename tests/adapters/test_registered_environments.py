@@ -1,4 +1,4 @@
-"""Every vector game of ours, by name: PettingZoo's tests and ours, and PettingZoo's registry."""
+"""Every game of ours with a view, by name: PettingZoo's tests and ours, and PettingZoo's registry."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def test_the_library_and_we_accept_every_registered_game(name: str) -> None:
 
 def test_the_list_holds_what_it_should() -> None:
     assert {"simple_spread", "aloha", "linear_quadratic", "coordination_world", "team_matrix_world"} <= set(NAMES)
+    assert {"contextual_payments", "order_market"} <= set(NAMES)  # views of their own
     assert not {"pettingzoo", "openspiel_world", "kuhn_poker", "windy_walk_models"} & set(NAMES)
 
 
@@ -40,6 +41,8 @@ def test_pettingzoo_makes_our_games_by_id() -> None:
     turns = pettingzoo.make("aec", "check/chain_mdp-v0")
     turns.reset(seed=1)
     assert turns.agent_selection == "agent"
+    traders = pettingzoo.make("parallel", "check/order_market-v0", traders=2)
+    assert traders.possible_agents == ["trader_0", "trader_1"]
 
 
 def test_bad_input_has_names() -> None:
