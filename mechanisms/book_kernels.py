@@ -24,7 +24,7 @@ HEAD, TAIL, QUANTITY = range(3)
 TICK_COLUMNS = 3
 
 
-@kernel(forceinline=True)
+@kernel(counted=False, forceinline=True)
 def unlink(order, orders, ticks):  # type: ignore[no-untyped-def]
     """Take an order out of its queue; ``settle`` moves the best prices."""
     p = orders[order, PRICE]
@@ -39,7 +39,7 @@ def unlink(order, orders, ticks):  # type: ignore[no-untyped-def]
         orders[a, BEFORE] = b
 
 
-@kernel(forceinline=True)
+@kernel(counted=False, forceinline=True)
 def settle(top, ticks):  # type: ignore[no-untyped-def]
     """Move the best prices past empty ticks."""
     while top[BEST_BID] >= 0 and ticks[top[BEST_BID], HEAD] == NONE:
@@ -48,7 +48,7 @@ def settle(top, ticks):  # type: ignore[no-untyped-def]
         top[BEST_ASK] += 1
 
 
-@kernel(forceinline=True)
+@kernel(counted=False, forceinline=True)
 def match(taker, trader, quantity, limit, side, orders, ticks, top, trades):  # type: ignore[no-untyped-def]
     """Fill against the other side up to ``limit``; return what is left."""
     while quantity > 0:
@@ -74,7 +74,7 @@ def match(taker, trader, quantity, limit, side, orders, ticks, top, trades):  # 
     return quantity
 
 
-@kernel(forceinline=True)
+@kernel(counted=False, forceinline=True)
 def enqueue(order, side, tick, amount, trader, orders, ticks, top):  # type: ignore[no-untyped-def]
     """Put an order at the end of the queue of its tick."""
     last = ticks[tick, TAIL]
@@ -93,7 +93,7 @@ def enqueue(order, side, tick, amount, trader, orders, ticks, top):  # type: ign
         top[BEST_ASK] = min(top[BEST_ASK], tick)
 
 
-@kernel(forceinline=True)
+@kernel(counted=False, forceinline=True)
 def withdraw(order, orders, ticks, top):  # type: ignore[no-untyped-def]
     """Cancel a resting order."""
     ticks[orders[order, PRICE], QUANTITY] -= orders[order, LEFT]
@@ -102,7 +102,7 @@ def withdraw(order, orders, ticks, top):  # type: ignore[no-untyped-def]
     settle(top, ticks)
 
 
-@kernel
+@kernel(counted=False)
 def process(events, orders, ticks, top, trades):  # type: ignore[no-untyped-def]
     """Process events in order; order numbers count events from ``top[ORDERS]``.
 

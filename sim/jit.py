@@ -29,7 +29,7 @@ _warned: set[str] = set()
 def kernel(function: F) -> F: ...
 @overload
 def kernel(
-    *, parallel: bool = ..., inline: str = ..., forceinline: bool = ..., division: str = ...
+    *, parallel: bool = ..., inline: str = ..., forceinline: bool = ..., division: str = ..., counted: bool = ...
 ) -> Callable[[F], F]: ...
 
 
@@ -40,6 +40,7 @@ def kernel(
     inline: str = "never",
     forceinline: bool = False,
     division: str = "python",
+    counted: bool = True,
 ) -> F | Callable[[F], F]:
     """Compile a function of arrays and scalars; ``kernel.py_func`` is the plain Python original.
 
@@ -51,6 +52,8 @@ def kernel(
             passing costs more than the work on small inputs.
         division: ``"numpy"`` makes x / 0 an infinity or not-a-number instead of an error; loops with
             divisions are vectorised only without that check.
+        counted: Count references to arrays.  Without, event loops of many small calls run several times faster; the
+            kernel must make no arrays (numba refuses it) and must return none (nothing would hold them).
     """
 
     def decorate(f: F) -> F:
@@ -61,6 +64,8 @@ def kernel(
             "forceinline": forceinline,
             "error_model": division,
         }
+        if not counted:
+            options["_nrt"] = False
         try:
             dispatcher = numba.njit(cache=True, **options)(f)
             _bind_to_dependencies(dispatcher)

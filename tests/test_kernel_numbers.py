@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
+from numba.core.errors import NumbaError
 
 from equilibria.sim import philox
 from equilibria.sim.certificate import Certificate
@@ -103,3 +105,22 @@ def test_state_parts_come_back_as_they_were_nested() -> None:
     assert sorted(joined.arrays) == ["a/x", "b/y"]
     assert joined.part("a").meta == {"t": 4}
     assert np.array_equal(joined.part("a").arrays["x"], np.arange(3))
+
+
+@kernel(counted=False)
+def _sum(values):  # type: ignore[no-untyped-def]
+    return values[1:].sum()
+
+
+@kernel(counted=False)
+def _fresh(values):  # type: ignore[no-untyped-def]
+    return np.zeros(values.shape[0]).sum()
+
+
+def test_kernels_without_counted_references_make_no_arrays() -> None:
+    values = np.arange(4.0)
+    holders = sys.getrefcount(values)
+    assert all(_sum(values) == 6.0 for _ in range(50))
+    assert sys.getrefcount(values) == holders
+    with pytest.raises(NumbaError, match="zeros"):
+        _fresh(values)

@@ -25,7 +25,7 @@ from equilibria.sim.jit import kernel
 TIME, ENTRY, ITEM = range(3)
 
 
-@kernel
+@kernel(counted=False)
 def push(heap, count, time, item):  # type: ignore[no-untyped-def]
     """Enter an item; without room set the flag FULL."""
     k = count[WAITING]
@@ -43,7 +43,7 @@ def push(heap, count, time, item):  # type: ignore[no-untyped-def]
     count[ENTRIES] += 1
 
 
-@kernel
+@kernel(counted=False)
 def hold(heap, later, count, time, what, trader, side, tick, amount):  # type: ignore[no-untyped-def]
     """Enter an order or cancellation that is under way."""
     if count[HELD] == later.shape[0]:
@@ -56,7 +56,7 @@ def hold(heap, later, count, time, what, trader, side, tick, amount):  # type: i
     push(heap, count, time, row)
 
 
-@kernel(forceinline=True)
+@kernel(counted=False, forceinline=True)
 def replace_first(heap, later, count, time):  # type: ignore[no-untyped-def]
     """Put the first item to a new time, or remove it if ``time`` is negative."""
     item = heap[0, ITEM]

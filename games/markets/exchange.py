@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from equilibria.games.markets.state import (
     CANCELLED,
     CASH,
@@ -42,7 +44,7 @@ from equilibria.mechanisms.book_kernels import (
 from equilibria.sim.jit import kernel
 
 
-@kernel(forceinline=True)
+@kernel(counted=False, forceinline=True)
 def _note(log, count, kind, side, tick, amount, trader):  # type: ignore[no-untyped-def]
     k = count[LOGGED]
     if k < log.shape[0]:
@@ -50,7 +52,7 @@ def _note(log, count, kind, side, tick, amount, trader):  # type: ignore[no-unty
         count[LOGGED] = k + 1
 
 
-@kernel(forceinline=True)
+@kernel(counted=False, forceinline=True)
 def _release(orders, free, accounts, count, slot):  # type: ignore[no-untyped-def]
     """Take an order off its trader's list and free its row."""
     trader = orders[slot, OWNER]
@@ -66,11 +68,11 @@ def _release(orders, free, accounts, count, slot):  # type: ignore[no-untyped-de
     accounts[trader, RESTS] -= 1
 
 
-@kernel(forceinline=True)
+@kernel(counted=False, forceinline=True)
 def cancel(orders, ticks, top, free, accounts, count, log, slot):  # type: ignore[no-untyped-def]
     """Cancel a resting order."""
     trader = orders[slot, OWNER]
-    _note(log, count, CANCEL, 0, 0, orders[slot, NUMBER], trader)
+    _note(log, count, np.int64(CANCEL), np.int64(0), np.int64(0), orders[slot, NUMBER], trader)
     withdraw(slot, orders, ticks, top)
     _release(orders, free, accounts, count, slot)
     accounts[trader, WITHDRAWN] += 1
@@ -78,7 +80,7 @@ def cancel(orders, ticks, top, free, accounts, count, log, slot):  # type: ignor
     count[CANCELLED] += 1
 
 
-@kernel(forceinline=True)
+@kernel(counted=False, forceinline=True)
 def _settle_trades(orders, top, trades, free, accounts, count):  # type: ignore[no-untyped-def]
     """Move cash and shares for the trades of one order and free the rows of orders that are filled."""
     for k in range(top[TRADES]):
@@ -97,7 +99,7 @@ def _settle_trades(orders, top, trades, free, accounts, count):  # type: ignore[
             _release(orders, free, accounts, count, maker)
 
 
-@kernel(forceinline=True)
+@kernel(counted=False, forceinline=True)
 def submit(orders, ticks, top, trades, free, accounts, count, log, kind, side, tick, amount, trader):  # type: ignore[no-untyped-def]
     """Execute an order; return its row if something of it rests, else -1.
 

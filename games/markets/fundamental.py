@@ -16,16 +16,17 @@ from equilibria.sim.philox import words
 
 CELLS = 4
 MEAN, KAPPA, VOLATILITY, RATE, SIZE, VARIANCE = range(6)
-STREAM = 0xFFFFFFF0  # the number that stands for the oracle in counters
+STREAM = np.int64(0xFFFFFFF0)  # the number that stands for the oracle in counters
+_SHOCK, _STEP = np.int64(0), np.int64(1)  # draws
 
 
-@kernel
+@kernel(counted=False)
 def four(key, step, agent, draw):  # type: ignore[no-untyped-def]
     """Return four random words; not inlined, which keeps the many callers small."""
     return words(key, step, agent, draw)
 
 
-@kernel
+@kernel(counted=False)
 def _move(oracle, law, until, word):  # type: ignore[no-untyped-def]
     gap = until - oracle[1]
     k = law[KAPPA]
@@ -35,19 +36,19 @@ def _move(oracle, law, until, word):  # type: ignore[no-untyped-def]
     oracle[1] = until
 
 
-@kernel
+@kernel(counted=False)
 def advance(oracle, law, key, now):  # type: ignore[no-untyped-def]
     """Move the value to ``now`` (nanoseconds); shocks on the way come at their times."""
     until = now * 1e-9
     if until <= oracle[1]:
         return
     while oracle[2] <= until:
-        w = four(key, np.int64(oracle[3]), STREAM, 0)
+        w = four(key, np.int64(oracle[3]), STREAM, _SHOCK)
         oracle[3] += 1.0
         _move(oracle, law, oracle[2], w[0])
         size = law[SIZE] + math.sqrt(law[VARIANCE]) * normal(w[1])
         oracle[0] += size if (w[2] & np.uint64(1)) == np.uint64(0) else -size
         oracle[2] += -math.log(unit(w[3])) / law[RATE]
-    w = four(key, np.int64(oracle[3]), STREAM, 1)
+    w = four(key, np.int64(oracle[3]), STREAM, _STEP)
     oracle[3] += 1.0
     _move(oracle, law, until, w[0])

@@ -51,6 +51,7 @@ from equilibria.games.markets.state import (
     SHORT,
     SHORT_SUM,
     SIDE,
+    SPARE,
     TICK,
     TRADER,
     VOLUME,
@@ -81,21 +82,24 @@ SECOND = 1e9
     MAKER_INTERVAL, PARTICIPATION, LEVELS, SPACING, SKEW, SPREAD_WEIGHT, LIMIT_RATE, MARKET_RATE, CANCEL_RATE, WINDOW,
 ) = range(19)  # fmt: skip
 PARAMETERS = 19
+# draws of a decision: for all kinds, for an order's own clock, more for value traders; typed, because numba compiles a
+# kernel anew for each literal that it is called with
+_FIRST, _CLOCK, _MORE = np.int64(0), np.int64(1), np.int64(2)
 
 
-@kernel
+@kernel(counted=False)
 def _exponential(word, rate):  # type: ignore[no-untyped-def]
     """Return a waiting time in nanoseconds, at least 1."""
     return 1 + np.int64(-math.log(unit(word)) / rate * SECOND)
 
 
-@kernel
+@kernel(counted=False)
 def _gauss(word):  # type: ignore[no-untyped-def]
     """Return a normal number; not inlined, which keeps the callers small."""
     return normal(word)
 
 
-@kernel
+@kernel(counted=False)
 def order_size(choice, word):  # type: ignore[no-untyped-def]
     """Draw an order size: lognormal(2.9, 1.2) with probability 0.2, else multiples of 100 (0.7 for 100 itself)."""
     u = unit(choice)
@@ -110,34 +114,25 @@ def order_size(choice, word):  # type: ignore[no-untyped-def]
     return size
 
 
-@kernel(forceinline=True)
-def _send(sent, row, what, side, tick, amount):  # type: ignore[no-untyped-def]
-    """Write down what a trader sends."""
-    sent[row, WHAT], sent[row, SIDE], sent[row, TICK], sent[row, AMOUNT] = what, side, tick, amount
-
-
-@kernel(forceinline=True)
+@kernel(counted=False, forceinline=True)
 def _side(word):  # type: ignore[no-untyped-def]
     return BUY if (word & np.uint64(1)) == np.uint64(0) else SELL
 
 
-@kernel(forceinline=True)
+@kernel(counted=False, forceinline=True)
 def _noise_time(par, now, word):  # type: ignore[no-untyped-def]
     """Return a uniform time of the session that begins at ``now``."""
     return now + 1 + np.int64(unit(word) * (par[SESSION] - 2.0))
 
 
-@kernel
-def _noise(sent, bid, ask, ticks, w):  # type: ignore[no-untyped-def]
-    size = order_size(w[1], w[2])
-    if _side(w[0]) == BUY:
-        _send(sent, 0, ORDER, BUY, ask, size)
-        return 1 if ask < ticks else 0
-    _send(sent, 0, ORDER, SELL, bid, size)
-    return 1 if bid >= 0 else 0
+@kernel(counted=False)
+def _noise(bid, ask, ticks, w):  # type: ignore[no-untyped-def]
+    """Return side (0 for no order), tick and quantity, as the other rules do."""
+    side, tick = (BUY, ask) if _side(w[0]) == BUY else (SELL, bid)
+    return side if 0 <= tick < ticks else 0, tick, order_size(w[1], w[2])
 
 
-@kernel
+@kernel(counted=False)
 def _learn(par, accounts, belief, now, i, word, truth):  # type: ignore[no-untyped-def]
     """Return the forecast of a value trader: Kalman filter of dr = -k (r - mean) dt + s dW, observed with noise."""
     gap = (now - accounts[i, SEEN]) / SECOND
@@ -155,26 +150,21 @@ def _learn(par, accounts, belief, now, i, word, truth):  # type: ignore[no-untyp
     return par[MEAN] + math.exp(-k * left) * (belief[i, 0] - par[MEAN])
 
 
-@kernel
-def _value(sent, par, bid, ask, ticks, forecast, w, more):  # type: ignore[no-untyped-def]
+@kernel(counted=False)
+def _value(par, bid, ask, ticks, forecast, w, more):  # type: ignore[no-untyped-def]
     size = order_size(more[0], more[1])
     if bid < 0 or ask >= ticks:
-        _send(sent, 0, ORDER, _side(more[2]), np.int64(np.rint(forecast)), size)
-        return 1
+        return _side(more[2]), np.int64(np.rint(forecast)), size
     away = np.int64(0)
     if unit(w[1]) >= par[AGGRESSIVE]:
         away = np.int64(unit(w[2]) * (par[DEPTH] * (ask - bid) + 1.0))
-    if 2.0 * forecast >= bid + ask:
-        _send(sent, 0, ORDER, BUY, ask - away, size)
-    else:
-        _send(sent, 0, ORDER, SELL, bid + away, size)
-    return 1
+    return (BUY, ask - away, size) if 2.0 * forecast >= bid + ask else (SELL, bid + away, size)
 
 
-@kernel
-def _momentum(sent, mids, row, bid, ask, ticks, w):  # type: ignore[no-untyped-def]
+@kernel(counted=False)
+def _momentum(mids, row, bid, ask, ticks, w):  # type: ignore[no-untyped-def]
     if bid < 0 or ask >= ticks:
-        return 0
+        return 0, bid, ask
     seen = mids[row, WATCHED]
     place = PRICES + seen % LONG
     mids[row, LONG_SUM] += bid + ask - mids[row, place]
@@ -185,52 +175,49 @@ def _momentum(sent, mids, row, bid, ask, ticks, w):  # type: ignore[no-untyped-d
     mids[row, WATCHED] = seen + 1
     trend = mids[row, SHORT_SUM] * LONG - mids[row, LONG_SUM] * SHORT
     if seen + 1 < LONG or trend == 0:
-        return 0
-    _send(sent, 0, ORDER, BUY if trend > 0 else SELL, ask if trend > 0 else bid, order_size(w[0], w[1]))
-    return 1
+        return 0, bid, ask
+    return (BUY, ask, order_size(w[0], w[1])) if trend > 0 else (SELL, bid, order_size(w[0], w[1]))
 
 
-@kernel
+@kernel(counted=False)
 def _maker(sent, par, accounts, belief, count, i, bid, ask, ticks):  # type: ignore[no-untyped-def]
+    """Write down a cancellation and the quotes; return how many rows."""
     middle = 0.5 * count[LAST_MID2] if count[LAST_MID2] > 0 else par[MEAN]
     if bid >= 0 and ask < ticks:
         weight = par[SPREAD_WEIGHT]
         belief[i, 0] = weight * (ask - bid) + (1.0 - weight) * belief[i, 0]
     size = max(np.int64(1), np.int64(np.rint(par[PARTICIPATION] * (count[VOLUME] - accounts[i, SEEN]))))
     accounts[i, SEEN] = count[VOLUME]
-    levels = np.int64(par[LEVELS])
+    levels, spacing = np.int64(par[LEVELS]), np.int64(par[SPACING])
     middle -= par[SKEW] * accounts[i, SHARES] / (size * levels)
     half = max(1.0, 0.5 * belief[i, 0])
     low, high = np.int64(math.floor(middle - half)), np.int64(math.ceil(middle + half))
-    _send(sent, 0, CANCEL_ALL, 0, 0, 0)
-    for k in range(levels):
-        away = k * np.int64(par[SPACING])
-        _send(sent, 2 * k + 1, ORDER, BUY, low - away, size)
-        _send(sent, 2 * k + 2, ORDER, SELL, high + away, size)
+    sent[0, WHAT] = CANCEL_ALL
+    for k in range(2 * levels):
+        away = k // 2 * spacing
+        side, tick = (BUY, low - away) if k % 2 == 0 else (SELL, high + away)
+        sent[k + 1, WHAT], sent[k + 1, SIDE], sent[k + 1, TICK], sent[k + 1, AMOUNT] = ORDER, side, tick, size
     return 2 * levels + 1
 
 
-@kernel
-def _zero(sent, par, mid2, bid, ask, ticks, w):  # type: ignore[no-untyped-def]
+@kernel(counted=False)
+def _zero(par, mid2, bid, ask, ticks, w):  # type: ignore[no-untyped-def]
     side = _side(w[0])
     if unit(w[1]) * _zero_rate(par) < 2.0 * par[MARKET_RATE]:
-        _send(sent, 0, ORDER, 2 * side, 1, 1)
-        return 1
+        return 2 * side, np.int64(0), 1
     middle = mid2 // 2 if mid2 > 0 else np.int64(par[MEAN])
     away = 1 + bounded(w[2], np.int64(par[WINDOW]))
     if side == BUY:
-        _send(sent, 0, ORDER, BUY, (ask if ask < ticks else middle + 1) - away, 1)
-    else:
-        _send(sent, 0, ORDER, SELL, (bid if bid >= 0 else middle - 1) + away, 1)
-    return 1
+        return side, (ask if ask < ticks else middle + 1) - away, 1
+    return side, (bid if bid >= 0 else middle - 1) + away, 1
 
 
-@kernel(forceinline=True)
+@kernel(counted=False, forceinline=True)
 def _zero_rate(par):  # type: ignore[no-untyped-def]
     return 2.0 * (par[LIMIT_RATE] * par[WINDOW] + par[MARKET_RATE])
 
 
-@kernel
+@kernel(counted=False)
 def _next(par, kind, now, word):  # type: ignore[no-untyped-def]
     """Return when a trader who has decided at ``now`` wakes again."""
     if kind == NOISE:
@@ -242,7 +229,7 @@ def _next(par, kind, now, word):  # type: ignore[no-untyped-def]
     return now + _exponential(word, rate)
 
 
-@kernel
+@kernel(counted=False)
 def enter(market, par, key):  # type: ignore[no-untyped-def]
     """Enter the first waking of every trader: makers quote at once, in turn; those outside never wake."""
     accounts = market.accounts
@@ -251,35 +238,37 @@ def enter(market, par, key):  # type: ignore[no-untyped-def]
         if kind == OUTSIDE:
             continue
         if kind != MAKER:
-            word = four(key, 0, i, 0)[3]
+            word = four(key, np.int64(0), i, _FIRST)[3]
             accounts[i, DRAWN] = 1
-            time = _noise_time(par, 0, word) if kind == NOISE else _next(par, kind, 0, word)
+            time = _noise_time(par, time, word) if kind == NOISE else _next(par, kind, time, word)
         push(market.heap, market.count, time, -1 - i)
 
 
-@kernel(forceinline=True)
+@kernel(counted=False, forceinline=True)
 def _decide(market, par, oracle, law, key, now, i, kind):  # type: ignore[no-untyped-def]
     """Let a trader decide; return how much it sends and when it wakes again."""
-    accounts, belief, top, sent = market.accounts, market.belief, market.top, market.sent
-    edge, bid, ask = market.ticks.shape[0], top[BEST_BID], top[BEST_ASK]
-    w = four(key, accounts[i, DRAWN], i, 0)
+    _, ticks, top, _, _, accounts, belief, mids, _, _, sent, count, _ = market
+    edge, bid, ask = ticks.shape[0], top[BEST_BID], top[BEST_ASK]
+    w = four(key, accounts[i, DRAWN], i, _FIRST)
     accounts[i, DRAWN] += 1
+    again = _next(par, kind, now, w[3])
+    if kind == MAKER:
+        return _maker(sent, par, accounts, belief, count, i, bid, ask, edge), again
     if kind == NOISE:
-        sends = _noise(sent, bid, ask, edge, w)
+        side, tick, amount = _noise(bid, ask, edge, w)
     elif kind == VALUE:
         advance(oracle, law, key, now)
         forecast = _learn(par, accounts, belief, now, i, w[0], oracle[0])
-        sends = _value(sent, par, bid, ask, edge, forecast, w, four(key, accounts[i, DRAWN], i, 2))
+        side, tick, amount = _value(par, bid, ask, edge, forecast, w, four(key, accounts[i, DRAWN], i, _MORE))
     elif kind == MOMENTUM:
-        sends = _momentum(sent, market.mids, accounts[i, SEEN], bid, ask, edge, w)
-    elif kind == MAKER:
-        sends = _maker(sent, par, accounts, belief, market.count, i, bid, ask, edge)
+        side, tick, amount = _momentum(mids, accounts[i, SEEN], bid, ask, edge, w)
     else:
-        sends = _zero(sent, par, market.count[LAST_MID2], bid, ask, edge, w)
-    return sends, _next(par, kind, now, w[3])
+        side, tick, amount = _zero(par, count[LAST_MID2], bid, ask, edge, w)
+    sent[0, WHAT], sent[0, SIDE], sent[0, TICK], sent[0, AMOUNT] = ORDER, side, tick, amount
+    return np.int64(side != 0), again
 
 
-@kernel(forceinline=True)
+@kernel(counted=False, forceinline=True)
 def _arrive(market, par, key, now, i, what, side, tick, amount):  # type: ignore[no-untyped-def]
     """Execute an order or a cancellation."""
     orders, ticks, top, trades, free, accounts, _, _, heap, later, _, count, log = market
@@ -292,7 +281,7 @@ def _arrive(market, par, key, now, i, what, side, tick, amount):  # type: ignore
         )  # fmt: skip
         if slot >= 0 and accounts[i, KIND] == ZERO and par[CANCEL_RATE] > 0.0:
             # the order's own clock; the row may hold another order by then, so its number goes along
-            wait = _exponential(four(key, orders[slot, NUMBER], i, 1)[0], par[CANCEL_RATE])
+            wait = _exponential(four(key, orders[slot, NUMBER], i, _CLOCK)[0], par[CANCEL_RATE])
             hold(heap, later, count, now + wait, CANCEL_ONE, i, 0, slot, orders[slot, NUMBER])
         return
     slot = accounts[i, FIRST]
@@ -303,11 +292,11 @@ def _arrive(market, par, key, now, i, what, side, tick, amount):  # type: ignore
         slot = accounts[i, FIRST] if what == CANCEL_ALL else NONE
 
 
-@kernel
+@kernel(counted=False)
 def process(market, par, oracle, law, key, until):  # type: ignore[no-untyped-def]
     """Process all events before ``until`` (nanoseconds); see ``run``."""
-    accounts, heap, later = market.accounts, market.heap, market.later
-    sent, count, edge = market.sent, market.count, market.ticks.shape[0]
+    _, ticks, _, _, _, accounts, _, _, heap, later, sent, count, _ = market
+    edge = ticks.shape[0]
     while count[WAITING] > 0 and heap[0, TIME] < until and count[FULL] == 0:
         now, item, again, late = heap[0, TIME], heap[0, ITEM], np.int64(-1), np.int64(0)
         i = later[item, TRADER] if item >= 0 else -1 - item
@@ -317,9 +306,10 @@ def process(market, par, oracle, law, key, until):  # type: ignore[no-untyped-de
         for look in range(looks):
             sends = np.int64(1)
             if item >= 0:
-                _send(sent, 0, later[item, WHAT], later[item, SIDE], later[item, TICK], later[item, AMOUNT])
+                for c in range(SPARE):
+                    sent[0, c] = later[item, c]
             elif look < looks - 1:
-                _send(sent, 0, CANCEL_ALL, 0, 0, 0)
+                sent[0, WHAT] = CANCEL_ALL
                 late = accounts[i, LATENCY]
             else:
                 sends, again = _decide(market, par, oracle, law, key, now, i, kind)
@@ -336,7 +326,7 @@ def process(market, par, oracle, law, key, until):  # type: ignore[no-untyped-de
     count[CLOCK] = max(count[CLOCK], until)
 
 
-@kernel
+@kernel(counted=False)
 def run(market, par, oracle, law, key, first, steps, length, rows):  # type: ignore[no-untyped-def]
     """Process all events of periods ``first`` .. ``first + steps - 1`` (from 1) and write a row per period.
 
