@@ -29,7 +29,7 @@ def test_the_library_and_we_accept_every_registered_game(name: str) -> None:
 
 def test_the_list_holds_what_it_should() -> None:
     assert {"simple_spread", "aloha", "linear_quadratic", "coordination_world", "team_matrix_world"} <= set(NAMES)
-    assert {"contextual_payments", "order_market"} <= set(NAMES)  # views of their own
+    assert {"contextual_payments", "order_market", "auction_gym", "auction_net"} <= set(NAMES)  # views of their own
     assert not {"pettingzoo", "openspiel_world", "kuhn_poker", "windy_walk_models"} & set(NAMES)
 
 

@@ -224,3 +224,15 @@ class _Nobody:
     def bid(self, view: Any) -> Any:
         """Bid nothing."""
         return np.zeros(view.predicted.size)
+
+
+def build_gym(settings: AuctionGymSettings, *, seeds: SeedTree) -> AuctionGymEnv:
+    """Build the view of ``auction_gym``; see ``games.adapters.environment``.  Episodes follow the seed of ``reset``."""
+    del seeds
+    return AuctionGymEnv(settings)
+
+
+def build_net(settings: AuctionNetSettings, *, seeds: SeedTree) -> AuctionNetEnv:
+    """Build the view of ``auction_net``; see ``games.adapters.environment``.  Episodes follow the seed of ``reset``."""
+    del seeds
+    return AuctionNetEnv(settings)

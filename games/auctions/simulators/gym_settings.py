@@ -39,3 +39,9 @@ class AuctionGymSettings(Settings):
                 f"observed_size must be at most embedding_size ({self.embedding_size}), got {self.observed_size}"
             )
         return self
+
+
+class AuctionGymViewSettings(AuctionGymSettings):
+    """Parameters of the model as a PettingZoo environment; episodes are short by default."""
+
+    rounds: int = Field(default=100, ge=1, le=10_000_000, description="Auctions per episode")

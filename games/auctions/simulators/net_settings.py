@@ -45,6 +45,15 @@ class AuctionNetSettings(Settings):
     grid: int = Field(default=40, ge=2, le=1000, description="Constant bids per value that the certificate tries")
 
 
+class AuctionNetViewSettings(AuctionNetSettings):
+    """Parameters of the model as a PettingZoo environment; a hundredth of the traffic and of the budgets by default."""
+
+    impressions: int = Field(
+        default=5000, ge=1000, le=5_000_000, description="Expected impressions per episode of 48 steps"
+    )
+    budget_scale: float = Field(default=0.01, gt=0.0, le=1e6, description="Factor of the 48 budgets")
+
+
 SHIPPED_LOG: Final = str(Path(__file__).parent / "data" / "auction_net_small.csv.gz")
 """Three days of this simulator: 4,000 impressions, two advertisers, all 48 by mixed rules."""
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from equilibria.games.auctions.simulators.gym_settings import AuctionGymSettings
-from equilibria.games.auctions.simulators.net_settings import AuctionNetLogSettings, AuctionNetSettings
+from equilibria.games.auctions.simulators.gym_settings import AuctionGymSettings, AuctionGymViewSettings
+from equilibria.games.auctions.simulators.net_settings import (
+    AuctionNetLogSettings,
+    AuctionNetSettings,
+    AuctionNetViewSettings,
+)
 from equilibria.sim.plugin import Family
 
 CONTEXTUAL, AUTOBIDDING, LOGGED = ("contextual_auctions",), ("autobidding",), ("autobidding_log",)
@@ -16,6 +20,8 @@ auction_gym = _FAMILY.game(
     "gym:build",
     AuctionGymSettings,
     reference="Jeunen, Murphy, Allison (2023), Off-Policy Learning-to-Bid with AuctionGym, KDD",
+    view="environments:build_gym",
+    view_settings=AuctionGymViewSettings,
 )
 auction_net = _FAMILY.game(
     "auction_net",
@@ -24,6 +30,8 @@ auction_net = _FAMILY.game(
     AuctionNetSettings,
     forms=AUTOBIDDING,
     reference="Su et al. (2024), AuctionNet, NeurIPS Datasets and Benchmarks, arXiv 2412.10798",
+    view="environments:build_net",
+    view_settings=AuctionNetViewSettings,
 )
 auction_net_log = _FAMILY.game(
     "auction_net_log",
