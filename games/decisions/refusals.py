@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from equilibria.games.decisions.couplings import Capacity, Count, Coupling, Path, Schedule
+from equilibria.games.decisions.tours import bounds
 from equilibria.games.decisions.walks import TOUR, shortest_tours
 from equilibria.sim.types import AnyArray, IntArray
 
@@ -71,9 +72,9 @@ def _unvisited(coupling: Path, arms: IntArray) -> str:
     start = f"no closed walk of at most {length} edges from arm {source} visits arms {_listed(own)}"
     if out.max() >= APART:
         return f"{start}: no way leads to arm {int(own[int(out.argmax())])}"
-    if own.size > TOUR:
-        return start
     between = np.ascontiguousarray(hops[np.ix_(own, own)])
+    if own.size > TOUR:
+        return f"{start}: the shortest has at least {bounds(between, out)[0]}"
     return f"{start}: the shortest has {int(shortest_tours(between, np.ascontiguousarray(out))[-1])}"
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from equilibria.games.decisions.tours import fits
 from equilibria.sim.jit import kernel
 from equilibria.sim.types import BoolArray, FloatArray, IntArray
 
@@ -19,7 +20,7 @@ STATES = 150_000
 BEAM = 400
 """Walks kept per step where the sets are too many."""
 TOUR = 14
-"""Most nodes of an exact tour."""
+"""Most nodes for which a table of all tours is made at once; more are decided by bounds, see ``tours``."""
 
 
 class Walks:
@@ -39,16 +40,16 @@ class Walks:
         self._counted = False
 
     def visits(self, nodes: IntArray) -> bool | None:
-        """Say whether a walk visits all nodes; ``None`` if there are too many nodes to tell."""
+        """Say whether a walk visits all nodes; ``None`` if there are too many to tell (see ``tours.fits``)."""
         own = nodes[nodes != self.source]
         if own.size == 0:
             return True
         out = self.hops[self.source, own]
         if 2 * int(out.max()) > self.length or own.size > self.length - 1:
             return False
-        if own.size > TOUR:
-            return None
         between = np.ascontiguousarray(self.hops[np.ix_(own, own)])
+        if own.size > TOUR:
+            return fits(between, out, self.length)
         return int(shortest_tours(between, np.ascontiguousarray(out))[-1]) <= self.length
 
     def sets(self, most: int) -> IntArray:

@@ -12,13 +12,15 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from equilibria.agents.decisions.restless import RestlessRule
+from equilibria.games.decisions import couplings, tours
 from equilibria.games.decisions import restless_kernels as kernels
 from equilibria.games.decisions.couplings import Capacity, Count, Coupling, Path, Schedule, mask_of, solve_program
+from equilibria.games.decisions.refusals import broken_constraint
 from equilibria.games.decisions.restless import RestlessGame
 from equilibria.games.decisions.restless_bounds import best_shared
 from equilibria.games.decisions.restless_instances import build
 from equilibria.games.decisions.settings import RestlessSettings
-from equilibria.games.decisions.walks import Walks
+from equilibria.games.decisions.walks import Walks, shortest_tours
 from equilibria.sim.errors import EquilibriaError, GameTooLarge, InvalidValue, Unsupported
 from equilibria.sim.scenario import plan_from_bytes
 from equilibria.sim.seeds import SeedTree
@@ -133,6 +135,38 @@ def test_the_beam_of_walks_never_beats_the_list_and_mostly_equals_it(monkeypatch
             assert not sure or score[found].sum() == pytest.approx(score[best].sum(), abs=1e-12)
             equal += bool(score[found].sum() > score[best].sum() - 1e-12)
     assert equal >= 20
+
+
+def test_bounds_hold_the_shortest_tour_and_mostly_meet() -> None:
+    rng, decided = np.random.default_rng(6), 0
+    for trial in range(120):
+        g = game(trial % 6, arms=30, workers=3, coupling="path")
+        assert isinstance(g.coupling, Path)
+        hops, own = g.coupling.walks.hops, rng.permutation(29)[: int(rng.integers(3, 11))] + 1
+        between, out = np.ascontiguousarray(hops[np.ix_(own, own)]), np.ascontiguousarray(hops[0, own])
+        shortest = int(shortest_tours(between, out)[-1])
+        low, high = tours.bounds(between, out)
+        assert low <= shortest <= high
+        assert tours.exact(between, out) == shortest
+        assert [tours.fits(between, out, shortest + k) for k in (-1, 0)] == [False, True]
+        decided += low == high
+    assert decided > 100
+
+
+def test_a_walk_through_many_arms_is_judged_at_once_and_as_the_integer_program_judges() -> None:
+    # a ring of 16 arms and a tail of 2: around the ring and into the tail and back takes 16 + 2 * 2 edges
+    edges = np.zeros((18, 18), np.bool_)
+    for a, b in [*((j, (j + 1) % 16) for j in range(16)), (5, 16), (16, 17)]:
+        edges[a, b] = edges[b, a] = True
+    every = np.ones(18, np.bool_)
+    for length in (18, 19, 20, 21):
+        path = Path(edges, 0, length, 18)
+        assert path.walks.visits(np.arange(18)) is (length >= 20)
+        assert path.allows(every) is (length >= 20)
+        if length in (19, 20):
+            solution = couplings._solved(path.program(), np.zeros(18), every.astype(np.float64))
+            assert (solution is not None) is (length >= 20)
+    assert broken_constraint(Path(edges, 0, 19, 18), every).endswith("the shortest has at least 20")
 
 
 def test_interventions_lift_arms_by_the_stated_sigmoid() -> None:
