@@ -172,14 +172,13 @@ def curve(
 
 
 def series(run: Run, metric: str, key: str = "", *, limit: int = MAX_SERIES) -> tuple[IntArray, FloatArray]:
-    """Return the last ``limit`` units and values of a metric, for numbers that a page computes; never sent as such."""
+    """Return the last ``limit`` units and values of a metric, for small results that a page computes and caches itself.
 
-    def make() -> tuple[IntArray, FloatArray]:
-        found = run.metrics().filter((pl.col("metric") == metric) & (pl.col("key") == key)).select("unit", "value")
-        frame = _collected(found.tail(limit))
-        return frame["unit"].to_numpy().astype(np.int64), frame["value"].to_numpy().astype(np.float64)
-
-    return cached(run, layout.METRICS, ("series", metric, key, limit), make)
+    Neither cached nor sent as such: a page calls it within ``cached``.
+    """
+    found = run.metrics().filter((pl.col("metric") == metric) & (pl.col("key") == key)).select("unit", "value")
+    frame = _collected(found.tail(limit))
+    return frame["unit"].to_numpy().astype(np.int64), frame["value"].to_numpy().astype(np.float64)
 
 
 def rows(run: Run, table: str, *, limit: int = MAX_ROWS) -> pl.DataFrame:

@@ -67,14 +67,19 @@ def change_density(changes: FloatArray) -> tuple[FloatArray, FloatArray, FloatAr
     return middle, density, np.exp(-(middle**2) / 2.0) / np.sqrt(2.0 * np.pi)
 
 
-def changes(values: FloatArray, *, mode: Mode = "light") -> go.Figure:
-    """Draw the density of standardised price changes [T] on a log axis beside the normal density."""
-    middle, density, normal = change_density(values)
-    least = 1.0 / (len(values) * (middle[1] - middle[0]))
-    chosen = colours(("changes",))["changes"]
-    figure = go.Figure()
+def changes(density: tuple[FloatArray, FloatArray, FloatArray], *, count: int, mode: Mode = "light") -> go.Figure:
+    """Draw the density of standardised price changes on a log axis beside the normal density.
+
+    Args:
+        density: What ``change_density`` returns.
+        count: Number of changes; a bin with one of them is the least density that can be seen.
+        mode: Light or dark.
+    """
+    middle, seen, normal = density
+    least = 1.0 / (count * (middle[1] - middle[0]))
     fine = np.linspace(middle[0], middle[-1], 201)
     bell = np.exp(-(fine**2) / 2.0) / np.sqrt(2.0 * np.pi)
+    figure = go.Figure()
     figure.add_scatter(
         x=fine,
         y=np.where(bell > least / 3.0, bell, np.nan),
@@ -85,10 +90,10 @@ def changes(values: FloatArray, *, mode: Mode = "light") -> go.Figure:
     )
     figure.add_scatter(
         x=middle,
-        y=np.where(density > 0, density, np.nan),
+        y=np.where(seen > 0, seen, np.nan),
         mode="markers",
         name="recorded changes",
-        marker={"size": 8, "color": hue(chosen, mode)},
+        marker={"size": 8, "color": hue(colours(("changes",))["changes"], mode)},
         customdata=normal,
         hovertemplate="%{x:.2f} deviations: density %{y:.3~g}, normal %{customdata:.3~g}<extra></extra>",
     )

@@ -18,7 +18,6 @@ from equilibria.dashboards.views.groups import Groups, interval_rows
 from equilibria.dashboards.widgets import curve_rows, show_figure
 from equilibria.sim.analysis.colours import PALETTE
 from equilibria.sim.analysis.curves import combined
-from equilibria.sim.analysis.facts import facts
 from equilibria.sim.analysis.thinning import Curve
 from equilibria.sim.store import Run
 
@@ -103,7 +102,7 @@ def gained(run: Run, key: str) -> Curve:
 def _gained(context: Context, groups: Groups, key: str) -> None:
     def over_seeds(key: str) -> list[Curve]:
         found = [
-            combined([gained(s.run, key) for s in samples], label, groups.band)  # type: ignore[arg-type]
+            combined([gained(s.run, key) for s in samples], label, groups.band)
             for label, samples in groups.samples.items()
         ]
         return [c for c in found if len(c)]
@@ -294,6 +293,7 @@ def _actions(context: Context, run: Run) -> None:
     if frame.is_empty():
         return
     st.subheader("Actions taken")
+    feasible = frame["feasible"].to_numpy().mean()
     wide = frame.pivot(on="unit", index="action", values="share")
     figure = matrix.heatmap(
         wide.drop("action").to_numpy().astype(np.float64),
@@ -306,8 +306,7 @@ def _actions(context: Context, run: Run) -> None:
     show_figure(
         figure,
         name="actions",
-        caption=f"Share of transactions that took each action, by {GENERATION}; about "
-        f"{frame['feasible'].mean():.0%} of transactions can take a given action. "
-        f"{facts(run).progress().capitalize()}.",
+        caption=f"Share of transactions that took each action, by {GENERATION}; {float(feasible):.0%} of transactions "
+        "can take a given action on average.",
         rows=frame,
     )

@@ -88,7 +88,7 @@ def _regret(context: Context, groups: Groups, metric: str) -> bool:
 
 
 def _each(groups: Groups, label: str, metric: str) -> list[Any]:
-    found = [reader.curve(s.run, metric) for s in groups.samples[label]]  # type: ignore[arg-type]
+    found = [reader.curve(s.run, metric) for s in groups.samples[label]]
     return [c for c in found if len(c)]
 
 
@@ -142,7 +142,7 @@ def share_rows(groups: Groups) -> pl.DataFrame:
     """Return the share of the optimum (or of the relaxed bound) that every setting reaches, with its interval."""
     rows = []
     for label, samples in groups.samples.items():
-        found = [o for s in samples if (o := outcome(s.run)) is not None]  # type: ignore[arg-type]
+        found = [o for s in samples if (o := outcome(s.run)) is not None]
         if not found:
             continue
         shares = [o["value"] / o["goal"] for o in found]
@@ -221,14 +221,14 @@ def _feed(context: Context, groups: Groups) -> bool:
         seed = numbers[right.selectbox("Seed", list(numbers), key="seed", bind="query-params")]
     points = {}
     for label, samples in groups.samples.items():
-        cloud = next((_cloud(s.run, shown) for s in samples if s.seed == seed), None)  # type: ignore[arg-type]
+        cloud = next((_cloud(s.run, shown) for s in samples if s.seed == seed), None)
         if cloud is not None:
             points[label] = cloud
     if not points:
         st.info("No returns have been recorded yet.", icon=":material/hourglass_empty:")
         return False
     source = next(s.run for samples in groups.samples.values() for s in samples if s.seed == seed)
-    frontier = frontier_of(source, shown)  # type: ignore[arg-type]
+    frontier = frontier_of(source, shown)
     figure = scatter.clouds(
         points,
         x_label=f"{shown} [per session]",

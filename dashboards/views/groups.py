@@ -42,11 +42,11 @@ class Groups:
     @property
     def first(self) -> Run:
         """One run of the first setting."""
-        return next(iter(self.samples.values()))[0].run  # type: ignore[return-value]
+        return next(iter(self.samples.values()))[0].run
 
     def keys(self, metric: str) -> list[str]:
         """Return the keys of a metric that some setting recorded, in order; ``""`` for a scalar."""
-        found = [v.key for s in self.samples.values() for v in reader.values(_run(s[0])) if v.metric == metric]
+        found = [v.key for s in self.samples.values() for v in reader.values(s[0].run) if v.metric == metric]
         return list(dict.fromkeys(found))
 
     def recorded(self, metric: str) -> bool:
@@ -113,7 +113,7 @@ def pick_member(context: Context, groups: Groups) -> Run:
         for k, s in enumerate(samples, start=1)
     }
     chosen = st.selectbox("Details of", list(texts), key="member", bind="query-params")
-    run = _run(texts[chosen])
+    run = texts[chosen].run
     context.link("run", "Open this member", icon=":material/monitoring:", run=name_of(context.root, run.path))
     return run
 
@@ -220,7 +220,7 @@ def _values(samples: Sequence[Sample], key: str) -> list[str]:
 
 
 def _curve(label: str, samples: list[Sample], metric: str, key: str, band: Band) -> Curve:
-    runs = [_run(s) for s in samples]
+    runs = [s.run for s in samples]
     if len(runs) == 1:
         return reader.curve(runs[0], metric, key, name=label)
     marks = tuple(reader.fingerprint(r) for r in runs)
@@ -230,10 +230,6 @@ def _curve(label: str, samples: list[Sample], metric: str, key: str, band: Band)
         ("group", marks, metric, key, label, band),
         lambda: group_curve(samples, metric, label, key=key, band=band),
     )
-
-
-def _run(sample: Sample) -> Run:
-    return sample.run  # type: ignore[return-value]
 
 
 def _game(source: Source) -> str:

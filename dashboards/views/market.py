@@ -12,6 +12,7 @@ import streamlit as st
 from equilibria.dashboards import reader
 from equilibria.dashboards.figures import bars, lines, markets
 from equilibria.dashboards.page import Context, Page
+from equilibria.dashboards.views import price_changes
 from equilibria.dashboards.views.groups import (
     Groups,
     certificates,
@@ -21,32 +22,24 @@ from equilibria.dashboards.views.groups import (
     pick_member,
     settings_of_game,
 )
-from equilibria.dashboards.widgets import curve_rows, pick_unit, show_figure, show_table
+from equilibria.dashboards.views.price_changes import FACTS, PRICE
+from equilibria.dashboards.widgets import curve_rows, pick_unit, show_figure
 from equilibria.sim.analysis.facts import finite, metric_facts
 from equilibria.sim.analysis.thinning import Curve
 from equilibria.sim.store import Run
 from equilibria.sim.types import FloatArray
 
-PRICE: Final = "market_price"
 SPREAD: Final = "market_spread"
 FLOW: Final = "market_activity"
 PROFIT: Final = "trader_profit"
 BY_KIND: Final = "trader_activity"
-FACTS: Final = "price_facts"
 DEPTH: Final = "depth"
 AGENTS: Final = "agents"
 METRICS: Final = (PRICE, SPREAD, FLOW, PROFIT, BY_KIND, FACTS)
 KINDS: Final = ("noise", "value", "momentum", "maker", "zero", "outside")
-LEAST_CHANGES: Final = 30
 _WHOLE: Final = {"exponentformat": "none", "tickformat": ",", "nticks": 6}
 _FLOWS: Final = ("events", "trades", "cancelled", "volume")
 _ACTIONS: Final = ("orders", "cancellations", "trades", "shares")
-_FACTS: Final = {
-    "deviation": "standard deviation [cents]",
-    "excess_kurtosis": "excess kurtosis (0: normal)",
-    "memory": "autocorrelation of changes (0: no memory)",
-    "clustering": "autocorrelation of absolute changes (0: no clusters)",
-}
 
 
 def build() -> Page:
@@ -92,7 +85,7 @@ def _market(context: Context, run: Run) -> None:
         _depth(context, run)
     _flows(context, run)
     _kinds(context, run)
-    _changes(context, run)
+    price_changes.draw(context, run, period(run))
 
 
 def period(run: Run) -> float:
@@ -205,7 +198,7 @@ def _flows(context: Context, run: Run) -> None:
             with place:
                 figure = lines.curves(shown, x_label=_time(run), y_label=label, mode=context.mode)
                 figure.update_layout(height=380, yaxis={"rangemode": "tozero"})
-                show_figure(figure, name=name, caption=caption, rows=lambda shown=shown: curve_rows(shown, "period"))
+                show_figure(figure, name=name, caption=caption, rows=curve_rows(shown, "period"))
 
 
 def _kinds(context: Context, run: Run) -> None:
@@ -238,7 +231,8 @@ def activity_rows(run: Run) -> pl.DataFrame:
         kind, _, count = value.key.rpartition("_")
         if value.metric == BY_KIND and count in _ACTIONS:
             rows.setdefault(kind, {"kind": kind})[count] = value.value
-    return pl.DataFrame(list(rows.values())) if rows else pl.DataFrame()
+    kinds = [*(k for k in KINDS if k in rows), *(k for k in rows if k not in KINDS)]
+    return pl.DataFrame([rows[k] for k in kinds]) if rows else pl.DataFrame()
 
 
 def _acts(context: Context, frame: pl.DataFrame) -> None:
@@ -290,75 +284,11 @@ def _people(context: Context, run: Run) -> None:
             )
 
 
-def mid_prices(run: Run) -> tuple[int, FloatArray]:
-    """Return the recorded mid prices at equal steps: periods between records, and the prices [T] of the longest stretch.
-
-    Prices are missing while a side of the book has never been quoted; what comes after a gap is kept when it is longer.
-    """
-    unit, price = reader.series(run, PRICE, "mid")
-    if len(unit) < 2:
-        return 1, price
-    gaps = np.diff(unit)
-    step = int(np.median(gaps))
-    ends = np.concatenate([[0], np.flatnonzero(gaps != step) + 1, [len(unit)]])
-    longest = int(np.diff(ends).argmax())
-    return step, price[ends[longest] : ends[longest + 1]]
-
-
-def _changes(context: Context, run: Run) -> None:
-    recorded = [v for v in reader.values(run) if v.metric == FACTS]
-    step, price = mid_prices(run)
-    change = np.diff(price)
-    enough = len(change) >= LEAST_CHANGES and float(np.ptp(change)) > 0
-    if not recorded and not enough:
-        return
-    st.subheader("Price changes")
-    if enough:
-        _shape(context, run, change, step)
-    else:
-        st.info(f"Fewer than {LEAST_CHANGES} price changes have been recorded.", icon=":material/info:")
-    if recorded:
-        frame = pl.DataFrame(
-            {
-                "fact": [_FACTS.get(v.key, v.key) for v in recorded],
-                "value": [v.value for v in recorded],
-            }
-        )
-        show_table(
-            frame, name="facts", caption="Facts of mid-price changes over the whole run, as the metric recorded them."
-        )
-
-
-def _shape(context: Context, run: Run, change: FloatArray, step: int) -> None:
-    seconds = step * period(run)
-    z = change - change.mean()
-    kurtosis = float((z**4).mean() / (z**2).mean() ** 2 - 3.0)
-    left, right = st.columns(2)
-    with left:
-        show_figure(
-            markets.changes(change, mode=context.mode),
-            name="changes",
-            caption=f"{len(change):,} changes over {seconds:g} s, excess kurtosis {kurtosis:.3g}. Points above the dotted "
-            "line far from 0 are heavy tails, as in real prices.",
-        )
-    with right:
-        found = {
-            "changes": markets.autocorrelation(change),
-            "absolute changes": markets.autocorrelation(np.abs(change)),
-        }
-        show_figure(
-            markets.memory(found, band=1.96 / np.sqrt(len(change)), step=f"{seconds:g} s", mode=context.mode),
-            name="memory",
-            caption="Real prices have hardly any memory of changes, but their sizes come in clusters: the second line stays "
-            "above the grey band of independent changes.",
-        )
-
-
 def _quantities(groups: Groups) -> dict[str, tuple[str, str]]:
     """Return what settings can be compared by: text to (metric, key)."""
     found = {"spread [cents]": (SPREAD, "")} if groups.recorded(SPREAD) else {}
     found |= {f"profit of a {k} trader [cents]": (PROFIT, k) for k in groups.keys(PROFIT)}
-    return found | {_FACTS.get(k, k): (FACTS, k) for k in groups.keys(FACTS)}
+    return found | {price_changes.NAMES.get(k, k): (FACTS, k) for k in groups.keys(FACTS)}
 
 
 def _number(run: Run, metric: str, key: str) -> float | None:
@@ -375,7 +305,7 @@ def _compare(context: Context, groups: Groups) -> None:
     shown = st.selectbox("Compare by", list(offered), key="by", bind="query-params")
     metric, key = offered[shown]
     numbers = {
-        label: [v for s in samples if (v := _number(s.run, metric, key)) is not None]  # type: ignore[arg-type]
+        label: [v for s in samples if (v := _number(s.run, metric, key)) is not None]
         for label, samples in groups.samples.items()
     }
     frame = interval_rows(numbers)

@@ -68,6 +68,18 @@ _FIXED: Mapping[str, int] = {
     "adaptive_pacing": 5,
     "mcpc": 6,
     "ss_mdp": 7,
+    "square_cb": 0,
+    "greedy": 1,
+    "epsilon_greedy": 2,
+    "fast_cb": 3,
+    "softmax": 4,
+    "uniform": 6,
+    "noise": 0,
+    "value": 1,
+    "momentum": 2,
+    "maker": 3,
+    "zero": 4,
+    "outside": 5,
 }
 
 

@@ -65,8 +65,32 @@ metrics: [{use: mean_return}, {use: evaluation_return, params: {episodes: 8}, ev
 tables: [{name: first_actions, every: 2}]
 run: {budget: 4, seed: 1}
 """
+PAYMENTS = b"""
+version: 1
+name: payments
+game: {use: contextual_payments, params: {batch: 400, issuers: 3, features: 3, actions: 4, availability: 1.0}}
+agents: [{role: all, use: payment_bandit, params: {exploration: greedy, memory: 2, judged: 500, oracle: logistic}}]
+metrics:
+  [{use: authorisation_rate}, {use: exploration}, {use: payment_regret_total}, {use: uniform_estimate}]
+run: {budget: 6, seed: 1}
+sweep:
+  grid: {"agents.0.params.exploration": [uniform, epsilon_greedy, square_cb], "agents.0.params.memory": [1, 2, 3]}
+  seeds: {start: 0, count: 2}
+"""
+MARKET = b"""
+version: 1
+name: market
+game: {use: order_market, params: {noise: 100, session: 120.0, capacity: 2000}}
+agents: []
+metrics: [{use: market_price, every: 2}, {use: market_spread, every: 2}, {use: trader_profit, every: 20}]
+run: {budget: 120, seed: 1}
+sweep:
+  grid: {"game.params.value": [0, 40]}
+  seeds: {start: 0, count: 2}
+"""
 SHIPPED = ("cfr_kuhn", "vad_cfr_kuhn", "mmd_kuhn", "schelling", "contagion", "wealth_grid", "fxp_team_rps",
-    "first_price", "rochet_net", "rtb_market", "bn_climbing", "auction_gym")  # fmt: skip
+    "first_price", "rochet_net", "rtb_market", "bn_climbing", "auction_gym",
+    "auction_net", "payments", "cascading", "corestless", "feed", "order_market")  # fmt: skip
 
 
 def run_text(text: bytes, path: Path) -> Path:
@@ -96,6 +120,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_text(LEARNER, root / "learner")
     start_sweep(plan_from_bytes(WEALTH, "test"), root / "sweep", executor="serial")
     start_sweep(plan_from_bytes(TEAM, "test"), root / "team_sweep", executor="serial")
+    start_sweep(plan_from_bytes(PAYMENTS, "test"), root / "payments_sweep", executor="serial")
+    start_sweep(plan_from_bytes(MARKET, "test"), root / "market_sweep", executor="serial")
     return root
 
 

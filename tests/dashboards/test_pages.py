@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from equilibria.dashboards.frame import load_pages
-from equilibria.sim.store import open_run
+from equilibria.sim.store import Run, layout, open_run
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:streamlit", "ignore::ResourceWarning")
 
@@ -39,7 +40,16 @@ CASES = [
     ("tournament", {"run": "tournament"}, 2),
     ("auctions", {"run": "first_price", "at_bids": "200"}, 3),
     ("auctions", {"run": "rochet_net"}, 4),
-    ("auctions", {"run": "auction_gym", "metric": "shading"}, 1),
+    ("auctions", {"run": "auction_gym", "metric": "shading"}, 3),
+    ("auctions", {"run": "auction_net", "quantity": "gain_of_best_reply"}, 2),
+    ("bandits", {"run": "payments", "rate": "realised outcomes"}, 7),
+    ("bandits", {"run": "payments_sweep", "only_agents.0.params.memory": "2"}, 7),
+    ("bandits", {"run": "cascading"}, 3),
+    ("bandits", {"run": "corestless"}, 3),
+    ("bandits", {"run": "feed", "auxiliary": "likes"}, 2),
+    ("market", {"run": "order_market"}, 11),
+    ("market", {"run": "market_sweep", "by": "profit of a value trader [cents]"}, 7),
+    ("gallery", {"topic": "bandits and decisions"}, 0),
     ("bidding", {"run": "rtb_market", "state": "25% of the budget, 50% of the time left"}, 7),
     ("cooperative", {"run": "team"}, 5),
     ("cooperative", {"game": "coordination_world", "run": "learner"}, 4),
@@ -99,7 +109,9 @@ def test_a_page_shows_a_real_run_without_an_error(runs: Path, name: str, query: 
     assert len(exports(at)) == len(charts(at)) + len(at.dataframe), "every figure and every table has its CSV"
 
 
-@pytest.mark.parametrize("name", [case[0] for case in CASES[:1]] + ["run", "sweep", "compare", "convergence", "policy"])
+@pytest.mark.parametrize(
+    "name", [case[0] for case in CASES[:1]] + ["run", "sweep", "compare", "convergence", "policy", "bandits", "market"]
+)
 def test_a_page_without_runs_says_what_to_do(tmp_path: Path, name: str) -> None:
     at = opened(name, tmp_path / "none")
     assert not at.exception
@@ -209,3 +221,71 @@ def test_a_read_only_server_starts_nothing(runs: Path) -> None:
     at = opened("launch", runs, {"scenario": "quick/cfr_kuhn"}, read_only=True)
     assert at.button(key="start").disabled
     assert "read-only" in at.info[0].value
+
+
+def test_the_market_page_shows_prices_and_what_was_conserved(runs: Path) -> None:
+    at = opened("market", runs, {"run": "order_market"})
+    assert [t["name"] for t in charts(at)[0]["data"]] == ["mid price", "fundamental value"]
+    assert "Cash created: 0 cents" in " ".join(c.value for c in at.caption)
+
+
+def cut(runs: Path, name: str, root: Path, *, tables: bool = True) -> None:
+    """Copy a run as if it had been killed: no summary; without ``tables`` before anything was recorded."""
+    shutil.copytree(runs / name, root / name)
+    (root / name / layout.SUMMARY).unlink()
+    status = json.loads((root / name / layout.STATUS).read_text())
+    (root / name / layout.STATUS).write_text(json.dumps({**status, "status": "running"}))
+    if not tables:
+        shutil.rmtree(root / name / layout.METRICS)
+        shutil.rmtree(root / name / layout.TABLES, ignore_errors=True)
+
+
+CUT = [("bandits", "payments"), ("bandits", "corestless"), ("bandits", "feed"), ("market", "order_market"),
+       ("auctions", "auction_gym")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "name"), CUT)
+@pytest.mark.parametrize("tables", [True, False])
+def test_a_run_that_was_killed_shows_what_it_has(
+    runs: Path, tmp_path: Path, page: str, name: str, tables: bool
+) -> None:
+    cut(runs, name, tmp_path, tables=tables)
+    assert open_run(tmp_path / name).state == "killed"
+    at = opened(page, tmp_path, {"run": name})
+    assert not at.exception
+    assert [e.value for e in at.error] == []
+    assert at.info
+    assert bool(charts(at)) is tables
+
+
+@pytest.mark.parametrize(("page", "name"), CUT[:4:3])
+def test_a_run_in_progress_is_followed(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str, name: str
+) -> None:
+    cut(runs, name, tmp_path)
+    monkeypatch.setattr(Run, "state", property(lambda self: str(self.status["status"])))
+    at = opened(page, tmp_path, {"run": name})
+    assert not at.exception
+    assert [e.value for e in at.error] == []
+    assert charts(at)
+
+
+@pytest.mark.parametrize(("page", "name"), [("bandits", "payments"), ("market", "order_market")])
+def test_a_truncated_table_is_an_error_in_its_place(runs: Path, tmp_path: Path, page: str, name: str) -> None:
+    cut(runs, name, tmp_path)
+    for part in (tmp_path / name / layout.METRICS).glob("*.parquet"):
+        part.write_bytes(part.read_bytes()[:40])
+    at = opened(page, tmp_path, {"run": name})
+    assert not at.exception
+    assert any("cannot be read" in e.value for e in at.error)
+
+
+def test_a_sweep_without_a_complete_member_says_so(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs / "payments_sweep", tmp_path / "sweep")
+    for member in (tmp_path / "sweep" / layout.MEMBERS).iterdir():
+        (member / layout.SUMMARY).unlink()
+        (member / layout.STATUS).write_text('{"status": "interrupted", "unit": 1}')
+    at = opened("bandits", tmp_path, {"run": "sweep"})
+    assert not at.exception
+    assert [e.value for e in at.error] == []
+    assert "No member is complete" in at.info[0].value
