@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from equilibria.sim.cli.parameters import Parameter
     from equilibria.sim.plugin import Plugin
 
 
@@ -83,6 +84,8 @@ def _as_json(plugin: Plugin) -> dict[str, Any]:
         "unit": plugin.unit,
         "direction": plugin.direction,
         "parameters": [asdict(p) for p in parameters(plugin.settings)],
+        "view": plugin.view,
+        "view_parameters": [asdict(p) for p in _of_view(plugin)],
         "scenario": snippet(plugin),
     }
 
@@ -108,7 +111,23 @@ def _print(plugin: Plugin) -> None:
         print_table("parameters", ("name", "type", "default", "range", "description"), rows)
     else:
         typer.echo("no parameters")
+    rows = [(p.name, p.type, p.default, p.range, p.description) for p in _of_view(plugin)]
+    if rows:
+        typer.echo("")
+        print_table(
+            "beside these, as a PettingZoo environment", ("name", "type", "default", "range", "description"), rows
+        )
     typer.echo(f"\nin a scenario:\n\n{snippet(plugin)}")
+
+
+def _of_view(plugin: Plugin) -> list[Parameter]:
+    """Return the parameters that only the game's PettingZoo environment has, or that it has otherwise."""
+    from equilibria.sim.cli.parameters import parameters
+
+    if plugin.view_settings is None:
+        return []
+    known = parameters(plugin.settings)
+    return [p for p in parameters(plugin.view_settings) if p not in known]
 
 
 def _better(plugin: Plugin) -> str:

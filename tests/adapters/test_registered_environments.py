@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import pettingzoo
 import pytest
 from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, seed_test
+from typer.testing import CliRunner
 
 from equilibria.games.adapters import environment, register_environments
 from equilibria.games.adapters.registration import _turns, environment_names
+from equilibria.sim.cli.app import build_app
 from equilibria.sim.errors import InvalidValue, UnknownName, Unsupported
 from equilibria.testing import check_env
 
@@ -54,3 +57,14 @@ def test_bad_input_has_names() -> None:
         environment("simple_spread", agentz=4)
     with pytest.raises(Unsupported, match="render"):
         environment("simple_spread", render_mode="human")
+
+
+def test_describe_shows_what_only_the_view_takes() -> None:
+    shown = CliRunner().invoke(build_app(), ["describe", "order_market"])
+    assert shown.exit_code == 0
+    both, view = shown.stdout.split("as a PettingZoo environment")
+    assert "penalty" in view and "warm_up" in view and "penalty" not in both
+    assert "shock_rate" in both and "shock_rate" not in view
+    assert "PettingZoo" not in CliRunner().invoke(build_app(), ["describe", "windy_walk"]).stdout
+    found = json.loads(CliRunner().invoke(build_app(), ["describe", "contextual_payments", "--json"]).stdout)
+    assert [p["name"] for p in found[0]["view_parameters"]] == ["batch", "generations"]
