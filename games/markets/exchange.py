@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from equilibria.games.markets.state import (
+    BOUGHT,
     CANCELLED,
     CASH,
     CROSSED,
@@ -115,6 +116,8 @@ def submit(orders, ticks, top, trades, free, accounts, count, log, kind, side, t
     top[TRADES] = 0
     rest = match(number, trader, amount, limit, side, orders, ticks, top, trades)
     _settle_trades(orders, top, trades, free, accounts, count)
+    if side == BUY:
+        count[BOUGHT] += amount - rest
     slot = NONE
     if kind == LIMIT and rest > 0:
         if count[RESTING] == free.shape[0]:

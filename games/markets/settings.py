@@ -57,8 +57,12 @@ class OrderMarketSettings(Settings):
         default=0.025, ge=0.0, le=1.0, description="Quoted size per level over volume since the last quotes"
     )
     levels: int = Field(default=10, ge=1, le=1000, description="Levels a maker quotes per side")
-    spacing: int = Field(default=5, ge=1, le=10_000, description="Ticks between its levels")
-    skew: float = Field(default=4.0, ge=0.0, le=1e6, description="Ticks its quotes move per inventory of one full side")
+    spacing: float = Field(
+        default=5.0, ge=0.0, le=10_000.0, description="Average spreads between its levels, at least a tick"
+    )
+    skew: float = Field(
+        default=4.0, ge=0.0, le=1e6, description="Ticks its quotes move up if all volume was bought, down if sold"
+    )
     spread_weight: float = Field(
         default=0.75, ge=0.0, le=1.0, description="Weight of the present spread in its average"
     )

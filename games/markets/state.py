@@ -10,15 +10,15 @@ from equilibria.sim.types import FloatArray, IntArray
 # cents; shares; resting orders and the first of them; so far: orders sent, orders cancelled, trades, shares traded
 CASH, SHARES, RESTS, FIRST, SENT, WITHDRAWN, DEALT, TRADED = range(8)
 # kind of trader; decisions drawn, the step of its random numbers; nanoseconds from decision to book; time of the last
-# observation (value), volume at the last quotes (makers), row of ``mids`` (momentum)
-KIND, DRAWN, LATENCY, SEEN = range(8, 12)
-ACCOUNT_COLUMNS = 12
+# observation (value), volume at the last quotes (makers), row of ``mids`` (momentum); bought volume at the last quotes
+KIND, DRAWN, LATENCY, SEEN, SEEN_BOUGHT = range(8, 13)
+ACCOUNT_COLUMNS = 13
 # cells of ``count``: orders resting, events, trades, quantity traded, cancellations, crossed books seen, flag of a full
 # book, the last mid price times two, events logged; items waiting, items ever entered, rows of ``later`` in use;
-# nanoseconds passed
+# nanoseconds passed; quantity traded that the incoming order bought
 RESTING, EVENTS, DEALS, VOLUME, CANCELLED, CROSSED, FULL, LAST_MID2, LOGGED = range(9)
-WAITING, ENTRIES, HELD, CLOCK = range(9, 13)
-COUNTS = 13
+WAITING, ENTRIES, HELD, CLOCK, BOUGHT = range(9, 14)
+COUNTS = 14
 # columns of ``later`` and ``sent``: what, trader, side (2 or -2 for a market order), tick or slot, quantity or number of
 # the order; the last column of ``later`` is its stack of free rows
 WHAT, TRADER, SIDE, TICK, AMOUNT, SPARE = range(6)
@@ -38,11 +38,11 @@ class Market(NamedTuple):
     top: IntArray  # [4]
     trades: IntArray  # [C + 1, 6] workspace: the trades of one order
     free: IntArray  # [C] stack of free rows of ``orders``
-    accounts: IntArray  # [N, 12]
+    accounts: IntArray  # [N, 13]
     belief: FloatArray  # [N, 2] estimate and its variance (value); average spread (makers)
     mids: IntArray  # [M, 53] what momentum traders remember, mid prices times two
     heap: IntArray  # [H, 3] see agenda
     later: IntArray  # [H, 6] orders and cancellations under way
     sent: IntArray  # [S, 5] workspace: what a trader sends at one decision
-    count: IntArray  # [13]
+    count: IntArray  # [14]
     log: IntArray  # [E, 5] events of the book, if they are kept

@@ -9,8 +9,9 @@ Rules (rates and sizes are settings; where the source leaves a rule open, it is 
   forecast on a random side.
 * **Momentum**: at Poisson times, notes the mid price; once it has 50, buys at the ask if the mean of the last 20
   is above that of the last 50, sells at the bid if it is below.
-* **Maker**: at fixed intervals, cancels and quotes levels on both sides, each of 2.5 % of the volume since the last
-  quotes, around the mid price less ``skew`` per inventory of a full side; the first levels lie an average spread apart.
+* **Maker**: at fixed intervals, cancels, looks, and quotes levels on both sides, each of 2.5 % of the volume since the
+  last quotes, around the mid price moved by ``skew`` times the imbalance of that volume (1 if all of it was bought by the
+  orders that came, -1 if sold); the first levels lie an average spread apart, the others five such spreads behind.
 * **Zero intelligence**: limit orders at a rate per tick within a window below the ask or above the bid, market orders
   at a rate, each resting order cancelled at a rate; all Poisson.
 
@@ -32,6 +33,7 @@ from equilibria.games.markets.exchange import cancel, submit
 from equilibria.games.markets.fundamental import advance, four
 from equilibria.games.markets.state import (
     AMOUNT,
+    BOUGHT,
     CANCEL_ALL,
     CANCEL_ONE,
     CLOCK,
@@ -47,7 +49,7 @@ from equilibria.games.markets.state import (
     ORDER,
     PRICES,
     SEEN,
-    SHARES,
+    SEEN_BOUGHT,
     SHORT,
     SHORT_SUM,
     SIDE,
@@ -181,23 +183,25 @@ def _momentum(mids, row, bid, ask, ticks, w):  # type: ignore[no-untyped-def]
 
 @kernel(counted=False)
 def _maker(sent, par, accounts, belief, count, i, bid, ask, ticks):  # type: ignore[no-untyped-def]
-    """Write down a cancellation and the quotes; return how many rows."""
+    """Write down the quotes of a maker, which has cancelled its former ones; return how many."""
     middle = 0.5 * count[LAST_MID2] if count[LAST_MID2] > 0 else par[MEAN]
     if bid >= 0 and ask < ticks:
         weight = par[SPREAD_WEIGHT]
         belief[i, 0] = weight * (ask - bid) + (1.0 - weight) * belief[i, 0]
-    size = max(np.int64(1), np.int64(np.rint(par[PARTICIPATION] * (count[VOLUME] - accounts[i, SEEN]))))
-    accounts[i, SEEN] = count[VOLUME]
-    levels, spacing = np.int64(par[LEVELS]), np.int64(par[SPACING])
-    middle -= par[SKEW] * accounts[i, SHARES] / (size * levels)
-    half = max(1.0, 0.5 * belief[i, 0])
-    low, high = np.int64(math.floor(middle - half)), np.int64(math.ceil(middle + half))
-    sent[0, WHAT] = CANCEL_ALL
+    width, volume, bought = belief[i, 0], count[VOLUME] - accounts[i, SEEN], count[BOUGHT] - accounts[i, SEEN_BOUGHT]
+    accounts[i, SEEN], accounts[i, SEEN_BOUGHT] = count[VOLUME], count[BOUGHT]
+    size = max(np.int64(1), np.int64(np.rint(par[PARTICIPATION] * volume)))
+    if volume > 0:
+        middle = math.floor(middle) + par[SKEW] * (2.0 * bought / volume - 1.0)
+    low = np.int64(math.floor(middle)) - np.int64(math.floor(0.5 * width))
+    high = max(low + 1, np.int64(math.floor(middle)) + np.int64(math.ceil(0.5 * width)))
+    spacing = max(np.int64(1), np.int64(np.rint(par[SPACING] * width)))
+    levels = np.int64(par[LEVELS])
     for k in range(2 * levels):
         away = k // 2 * spacing
         side, tick = (BUY, low - away) if k % 2 == 0 else (SELL, high + away)
-        sent[k + 1, WHAT], sent[k + 1, SIDE], sent[k + 1, TICK], sent[k + 1, AMOUNT] = ORDER, side, tick, size
-    return 2 * levels + 1
+        sent[k, WHAT], sent[k, SIDE], sent[k, TICK], sent[k, AMOUNT] = ORDER, side, tick, size
+    return 2 * levels
 
 
 @kernel(counted=False)
@@ -301,8 +305,8 @@ def process(market, par, oracle, law, key, until):  # type: ignore[no-untyped-de
         now, item, again, late = heap[0, TIME], heap[0, ITEM], np.int64(-1), np.int64(0)
         i = later[item, TRADER] if item >= 0 else -1 - item
         kind = accounts[i, KIND]
-        # value traders cancel before they look at the quotes
-        looks = 2 if item < 0 and kind == VALUE else 1
+        # value traders and makers cancel before they look at the quotes
+        looks = 2 if item < 0 and (kind == VALUE or kind == MAKER) else 1
         for look in range(looks):
             sends = np.int64(1)
             if item >= 0:

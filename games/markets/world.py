@@ -122,7 +122,7 @@ class OrderMarket:
         s, n = self.settings, self.agents
         ticks, slots = 2 * s.mean + 1, s.capacity
         waiting = n + slots * (1 + (s.latency > 0)) + 1000
-        if 8 * (15 * slots + 9 * waiting + 3 * ticks + 14 * n + 53 * s.momentum) > 4 << 30:
+        if 8 * (15 * slots + 9 * waiting + 3 * ticks + 15 * n + 53 * s.momentum) > 4 << 30:
             raise GameTooLarge("the market would take more than 4 GiB; lower capacity or the number of traders")
         rng = seeds.child("market").generator()
         self._key = seeds.child("market").key()

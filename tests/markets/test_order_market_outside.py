@@ -131,3 +131,18 @@ def test_wrong_accounts_and_a_full_book_are_named() -> None:
         world.submit(1, BUY, 1, 100 + k)
     with pytest.raises(InvalidValue, match="the book is full: 10 orders rest"):
         world.submit(1, BUY, 1, 99)
+
+
+def test_a_maker_quotes_by_its_rule() -> None:
+    """Numbers by hand: average spread .75 * 14 + .25 * 50 = 23, mid 997, 300 of 400 shares bought, so up by 4 * .5."""
+    world = market(2, noise=0, value=0, momentum=0, makers=1, mean=1000, maker_interval=10.0, levels=2)
+    world.run(1, 5)
+    assert sorted(world.open_orders(0).tolist()) == [[-1, 1025, 1], [-1, 1275, 1], [1, 725, 1], [1, 975, 1]]
+    world.submit(1, BUY, 400, 990)
+    world.submit(1, SELL, 400, 1004)
+    world.submit(2, BUY, 300)
+    world.submit(2, SELL, 100)
+    world.run(6, 6)
+    assert sorted(world.open_orders(0).tolist()) == [[-1, 1011, 10], [-1, 1126, 10], [1, 873, 10], [1, 988, 10]]
+    world.run(12, 10)  # no trade since: no move, the least size
+    assert sorted(world.open_orders(0).tolist()) == [[-1, 1006, 1], [-1, 1087, 1], [1, 908, 1], [1, 989, 1]]
