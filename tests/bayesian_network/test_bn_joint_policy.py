@@ -220,6 +220,8 @@ def test_worlds_draw_the_same_noise_in_any_batch() -> None:
         ({"dag": "full", "sparsity": {}}, "sparsity needs dag: learned"),
         ({"loss_scale": {"begin": 0.8, "end": 0.5}}, "begin must lie before end"),
         ({"entropy_schedule": {"begin": 0.8, "end": 0.5}}, "begin must lie before end"),
+        ({"entropy_schedule": {"end": 0.7, "again": {"at": 0.6}}}, "again.at must not lie before end"),
+        ({"loss_scale": {"end": 0.5, "again": {"at": 0.6, "begin": 0.5}}}, "at, begin and end must rise"),
         ({"recurrent": True}, "no recurrent networks"),
     ],
 )

@@ -79,6 +79,36 @@ def test_entropy_weight_falls_late() -> None:
     assert [plan.weight(0.01, p) for p in (0, 0.5, 0.625, 0.75, 1)] == pytest.approx([0.01, 0.01, 0.006, 0.002, 0.002])
 
 
+def test_schedules_start_over() -> None:
+    """The first value is back at ``at``, and the last one at the second end; before, nothing differs."""
+    plan = EntropySettings(begin=0.1, end=0.3, last=0.01, again={"at": 0.4, "begin": 0.6, "end": 0.8})
+    shares = (0, 0.2, 0.3, 0.399, 0.4, 0.6, 0.7, 0.8, 1)
+    wanted = [0.21, 0.11, 0.01, 0.01, 0.21, 0.21, 0.11, 0.01, 0.01]
+    assert [plan.weight(0.21, p) for p in shares] == pytest.approx(wanted)
+    losses = LossScaleSettings(first=0.01, begin=0, end=0.2, again={"at": 0.5, "begin": 0.5, "end": 1})
+    assert [losses.at(p) for p in (0.1, 0.2, 0.49, 0.5, 0.75, 1)] == pytest.approx([0.1, 1, 1, 0.01, 0.1, 1])
+
+
+def test_a_learner_follows_schedules_that_start_over() -> None:
+    again = {"at": 0.5, "begin": 0.5, "end": 1}
+    solver = learner(
+        Aloha(),
+        budget=4,
+        **SMALL,
+        dag="full",
+        entropy_weight=0.3,
+        entropy_schedule={"begin": 0, "end": 0.5, "again": again},
+        loss_scale={"first": 1e-6, "begin": 0, "end": 0.25, "again": again},
+    )
+    relief, rewards = [], []
+    for _ in range(4):
+        solver.step(1)
+        relief.append(solver.actor.entropy_relief)
+        rewards.append(float(solver.history()["mean_reward"][0]))
+    assert relief == pytest.approx([0, 0.15, 0, 0.15])
+    assert min(rewards[0], rewards[2]) > -0.01 > rewards[1]  # losses hardly count in the first and third update
+
+
 def test_a_schedule_that_ends_at_once_learns_as_without_a_bonus() -> None:
     """Both minimise the same loss: the bonus is taken off by the policy, or was never there."""
     ended = learner(**SMALL, dag="full", entropy_weight=0.3, entropy_schedule={"begin": 0, "end": 1e-9})

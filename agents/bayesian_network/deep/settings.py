@@ -49,22 +49,57 @@ class SparsitySettings(Settings):
         return self.alpha + (self.alpha_end - self.alpha) * done
 
 
-class LossScaleSettings(Settings):
-    """A curriculum for rewards with rare large losses: negative rewards are multiplied by a scale that grows to 1.
+class AgainSettings(Settings):
+    """Lets a schedule start over, for a team that has to organise itself anew, as when its edges go.
 
-    The scale is ``first`` until the share ``begin`` of the updates, rises geometrically to 1 at the share ``end``
-    and stays there.  Evaluation always uses the game's rewards.
+    From the share ``at`` of the updates the first value holds again, until the share ``begin``; the last value is
+    reached at the share ``end``.
     """
 
-    first: float = Field(default=0.002, gt=0, le=1, description="Scale of negative rewards at the beginning.")
-    begin: float = Field(default=0.4, ge=0, le=1, description="Share of the updates before the scale rises.")
-    end: float = Field(default=0.7, gt=0, le=1, description="Share of the updates from which rewards are the game's.")
+    at: float = Field(default=0.4, gt=0, le=1, description="Share of the updates at which the first value is back.")
+    begin: float = Field(default=0.7, ge=0, le=1, description="Share of the updates until which it then stays.")
+    end: float = Field(default=0.85, gt=0, le=1, description="Share of the updates from which the last value holds.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.at <= self.begin < self.end:
+            raise ValueError(f"at, begin and end must rise, got {self.at}, {self.begin} and {self.end}")
+        return self
+
+
+class Passage(Settings):
+    """The way from a first value to a last one, over the shares ``begin`` to ``end`` of the updates, perhaps twice."""
+
+    begin: float = Field(default=0.4, ge=0, le=1, description="Share of the updates until which the first value holds.")
+    end: float = Field(default=0.7, gt=0, le=1, description="Share of the updates from which the last value holds.")
+    again: AgainSettings | None = Field(default=None, description="Lets the schedule start over; none: it does not.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if not self.begin < self.end:
             raise ValueError(f"begin must lie before end, got {self.begin} and {self.end}")
+        if self.again is not None and self.again.at < self.end:
+            raise ValueError(f"again.at must not lie before end, got {self.again.at} and {self.end}")
         return self
+
+    def done(self, progress: float) -> float:
+        """Return the share of the way that is done, in [0, 1], at a share of the updates."""
+        begin, end = self.begin, self.end
+        if self.again is not None and progress >= self.again.at:
+            begin, end = self.again.begin, self.again.end
+        return min(1.0, max(0.0, (progress - begin) / (end - begin)))
+
+
+class LossScaleSettings(Passage):
+    """A curriculum for rewards with rare large losses: negative rewards are multiplied by a scale that grows to 1.
+
+    The scale is ``first`` until the share ``begin`` of the updates, rises geometrically to 1 at the share ``end``
+    and stays there, or starts over as ``again`` says.  Evaluation always uses the game's rewards.
+    """
+
+    first: float = Field(default=0.002, gt=0, le=1, description="Scale of negative rewards at the beginning.")
+    begin: float = Field(default=0.4, ge=0, le=1, description="Share of the updates before the scale rises.")
+    end: float = Field(default=0.7, gt=0, le=1, description="Share of the updates from which rewards are the game's.")
 
     def at(self, progress: float) -> float:
         """Return the scale at a share of the updates.
@@ -73,26 +108,20 @@ class LossScaleSettings(Settings):
             >>> LossScaleSettings(first=0.01, begin=0, end=1).at(0.5)
             0.1
         """
-        done = min(1.0, max(0.0, (progress - self.begin) / (self.end - self.begin)))
-        return float(self.first * (1 / self.first) ** done)
+        return float(self.first * (1 / self.first) ** self.done(progress))
 
 
-class EntropySettings(Settings):
-    """Lets the entropy bonus end, so that near ties are settled by what they are worth.
+class EntropySettings(Passage):
+    """Lets the entropy bonus fall, so that near ties are settled by what they are worth.
 
     The weight is ``entropy_weight`` until the share ``begin`` of the updates, falls linearly to ``last`` at the
-    share ``end`` and stays there.
+    share ``end`` and stays there, or starts over as ``again`` says.  A weight that begins high and falls slowly
+    anneals: symmetry breaks late, and all agents settle together instead of the first ones alone.
     """
 
     begin: float = Field(default=0.6, ge=0, le=1, description="Share of the updates before the weight falls.")
     end: float = Field(default=0.8, gt=0, le=1, description="Share of the updates from which the weight is the last.")
     last: float = Field(default=0.0, ge=0, description="Weight of the entropy bonus at the end.")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if not self.begin < self.end:
-            raise ValueError(f"begin must lie before end, got {self.begin} and {self.end}")
-        return self
 
     def weight(self, first: float, progress: float) -> float:
         """Return the weight at a share of the updates when it begins at ``first``.
@@ -101,8 +130,7 @@ class EntropySettings(Settings):
             >>> EntropySettings(begin=0.5, end=1).weight(0.01, 0.75)
             0.005
         """
-        done = min(1.0, max(0.0, (progress - self.begin) / (self.end - self.begin)))
-        return first + (self.last - first) * done
+        return first + (self.last - first) * self.done(progress)
 
 
 class GraphSettings(Settings):
