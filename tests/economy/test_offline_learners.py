@@ -11,7 +11,7 @@ from equilibria.agents.bidding.autobidding.learners.actor_critic import BoundedT
 from equilibria.agents.bidding.autobidding.learners.batch_constrained import REACH, BatchConstrained
 from equilibria.agents.bidding.autobidding.learners.cloning import Cloning
 from equilibria.agents.bidding.autobidding.learners.conservative import Conservative
-from equilibria.agents.bidding.autobidding.learners.data import Learner
+from equilibria.agents.bidding.autobidding.learners.data import Learner, value
 from equilibria.agents.bidding.autobidding.learners.dynamics import DynamicsEnsemble
 from equilibria.agents.bidding.autobidding.learners.implicit import ImplicitQ
 from equilibria.agents.bidding.autobidding.learners.model_based import Combo, Mopo
@@ -73,8 +73,8 @@ def error(policy: Any) -> float:
         (RegularisedTD3, 0.2, {"ambition": 20.0}),
         (BatchConstrained, 0.4, {}),  # proposes the middle of the logged actions only: latent numbers within 0.5
         (Conservative, 0.2, {"caution": 0.05}),
-        (Mopo, 0.2, {"doubt": 0.01}),
-        (Combo, 0.2, {"caution": 0.05}),
+        (Mopo, 0.3, {"doubt": 0.01}),
+        (Combo, 0.3, {"caution": 0.05}),
         (ImplicitQ, 0.35, {"expectile": 0.9, "temperature": 10.0}),
     ],
 )
@@ -148,7 +148,9 @@ def test_rollouts_stay_within_the_data_and_mopo_pays_for_doubt() -> None:
     free = learner.judged(made, penalty)
     np.testing.assert_array_equal(free.pay, made.pay)
     careful = learn(Mopo, log, updates=1, model_updates=50, doubt=2.0).judged(made, penalty)
-    np.testing.assert_allclose(careful.pay, made.pay - 2.0 * penalty, rtol=1e-6)
+    excess = np.maximum(penalty.numpy() - learner.usual, 0.0)
+    assert 0.2 < (excess > 0).mean() < 0.8  # logged pairs lie around their median
+    np.testing.assert_allclose(careful.pay, made.pay - 2.0 * excess, rtol=1e-5, atol=1e-6)
     rolled = learner._roll()
     assert 2000 <= len(rolled) <= 6000
     low, high = learner.data.state.min(0).values - 1e-6, learner.data.state.max(0).values + 1e-6
@@ -172,3 +174,26 @@ def test_every_learner_follows_from_its_seeds_stays_in_range_and_names_bad_data(
     log.actions[0, 0] = np.nan
     with pytest.raises(NumericalError, match=f"offline learner {name}"):
         learn(LEARNERS[name], log, **{**tiny, "batch": 5000})
+
+
+def delayed(days: int = 600, steps: int = 14) -> OfflineLog:
+    """Days whose only reward, in the last step, is the action of the first one; the state is (time, that action)."""
+    rng = np.random.default_rng(8)
+    actions = rng.normal(0.0, 0.5, (days, steps)).astype(np.float32)
+    states = np.zeros((days, steps, 2), np.float32)
+    states[:, :, 0] = np.arange(steps) / steps
+    states[:, 1:, 1] = actions[:, :1]
+    rewards = np.zeros((days, steps), np.float32)
+    rewards[:, -1] = actions[:, 0]
+    return OfflineLog(states, actions, rewards, np.ones((days, steps), np.bool_))
+
+
+@pytest.mark.parametrize(("rate", "least", "most"), [(0.05, 0.5, 2.5), (0.005, -0.1, 0.1)])
+def test_values_reach_back_over_a_day_unless_targets_are_slow(rate: float, least: float, most: float) -> None:
+    """Between actions -1 and 1 of the first step lie 2; slow targets (an earlier default) bring none of it so soon."""
+    learner = learn(ImplicitQ, delayed(), batch=64, hidden=16, updates=500, target_rate=rate)
+    state = torch.from_numpy(learner.units.states(np.zeros((1, 2), np.float32)))
+    with torch.no_grad():
+        low, high = (float(value(learner._critics[0], state, torch.full((1,), a))) for a in (-1.0, 1.0))
+    assert least < (high - low) * learner.units.reward < most
+    assert OfflineSettings().target_rate == 0.05

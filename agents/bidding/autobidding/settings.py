@@ -67,8 +67,11 @@ class OfflineSettings(Settings):
     )
     ambition: float = Field(default=2.5, ge=0.0, le=1000.0, description="td3_bc: weight alpha of Q against cloning")
     target_rate: float = Field(default=0.05, gt=0.0, le=1.0, description="Step of slow target networks per update")
-    caution: float = Field(
-        default=1.0, ge=0.0, le=1000.0, description="cql, combo: weight of pushing values outside the log down"
+    caution: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=1000.0,
+        description="cql, combo: weight of pushing values outside the log down; null: 1 for cql, 0.1 for combo",
     )
     doubt: float = Field(
         default=0.1,

@@ -9,10 +9,12 @@ Source: Kumar, Zhou, Tucker, Levine (2020), NeurIPS, arXiv 2006.04779.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from equilibria.agents.bidding.autobidding.learners.actor_critic import BoundedTD3
 from equilibria.agents.bidding.autobidding.learners.data import Tensor, Transitions, value
+
+CAUTION: Final = 1.0
 
 
 class Conservative(BoundedTD3):
@@ -23,7 +25,8 @@ class Conservative(BoundedTD3):
     def penalties(self, batch: Transitions) -> list[Tensor] | None:
         """Return the conservative penalty of each critic."""
         soft = self.soft_maxima(batch.state)
+        caution = CAUTION if self.settings.caution is None else self.settings.caution
         return [
-            self.settings.caution * (high - value(net, batch.state, batch.action)).mean()
+            caution * (high - value(net, batch.state, batch.action)).mean()
             for net, high in zip(self.critics, soft, strict=True)
         ]

@@ -3,7 +3,8 @@
 Every ``ROLLOUT_EVERY`` updates the policy, with noise, is rolled out from logged states for ``horizon`` steps in an
 ensemble of models (``dynamics``); a minibatch is half logged, half rolled out.
 
-* **mopo**: rewards of rollouts lose ``doubt`` times the penalty of the models; TD3 on both.
+* **mopo**: rewards of rollouts lose ``doubt`` times the penalty of the models above its median over the log (the source
+  takes all of it, which here makes every step of a day a loss and short days worth seeking); TD3 on both.
 * **combo**: no penalty of rewards; values of rollouts are pushed down and those of logged actions up, by
   caution times (log mean exp Q over actions at rolled-out states - Q at logged pairs).
 
@@ -24,6 +25,7 @@ from equilibria.agents.learning.torch_import import torch
 
 ROLLOUT_EVERY: Final = 100
 ROLLOUT_STARTS: Final = 2000
+CAUTION: Final = 0.1
 KEPT: Final = 5
 """Rollouts that are kept to draw from."""
 
@@ -35,6 +37,8 @@ class _ModelBased(BoundedTD3):
         """Make the networks and fit the models."""
         super().build()
         self.models = DynamicsEnsemble(self)
+        some = self.batch(self.data, ROLLOUT_STARTS)
+        self.usual = float(self.models.penalty(some.state, some.action).median())
         self._rolled: list[Transitions] = []
 
     def update(self, k: int, batch: Transitions) -> None:
@@ -76,7 +80,8 @@ class Mopo(_ModelBased):
 
     def judged(self, made: Transitions, penalty: Tensor) -> Transitions:
         """Return the transitions with penalised rewards."""
-        return Transitions(made.state, made.action, made.pay - self.settings.doubt * penalty, made.after, made.on)
+        doubt = self.settings.doubt * (penalty - self.usual).clamp(min=0.0)
+        return Transitions(made.state, made.action, made.pay - doubt, made.after, made.on)
 
 
 class Combo(_ModelBased):
@@ -92,7 +97,8 @@ class Combo(_ModelBased):
         """Return the conservative penalty of each critic; the first half of a minibatch is logged."""
         half = len(batch) // 2
         soft = self.soft_maxima(batch.state[half:])
+        caution = CAUTION if self.settings.caution is None else self.settings.caution
         return [
-            self.settings.caution * (high.mean() - value(net, batch.state[:half], batch.action[:half]).mean())
+            caution * (high.mean() - value(net, batch.state[:half], batch.action[:half]).mean())
             for net, high in zip(self.critics, soft, strict=True)
         ]
