@@ -124,7 +124,7 @@ def _gained(context: Context, groups: Groups, key: str) -> None:
 
 
 def _against_references(drawn: list[Curve], curves: list[Curve], label: str, context: Context) -> go.Figure:
-    palette = colours(c.name for c in curves) | {BEST: PALETTE[6], UNIFORM: PALETTE[7]}
+    palette = colours(c.name for c in curves) | {BEST: PALETTE[7], UNIFORM: PALETTE[6]}
     figure = lines.curves(drawn, x_label=GENERATION, y_label=label, palette=palette, mode=context.mode)
     figure.update_layout(yaxis={"tickformat": ".1%"}, xaxis=_GENERATIONS)
     return figure

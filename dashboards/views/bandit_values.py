@@ -186,6 +186,10 @@ def _shares(context: Context, groups: Groups) -> bool:
 
 def _steps(context: Context, run: Run) -> None:
     curve = reader.curve(run, STEP, name="simulated episodes so far")
+    played = curve.unit > 0  # nothing was earned before the first episode
+    curve = replace(
+        curve, unit=curve.unit[played], mean=curve.mean[played], low=curve.low[played], high=curve.high[played]
+    )
     if len(curve) < 2:
         return
     horizon, found = finite(settings_of_game(run).get("horizon")), outcome(run)
