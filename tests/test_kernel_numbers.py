@@ -120,7 +120,7 @@ def _fresh(values):  # type: ignore[no-untyped-def]
 def test_kernels_without_counted_references_make_no_arrays() -> None:
     values = np.arange(4.0)
     holders = sys.getrefcount(values)
-    assert all(_sum(values) == 6.0 for _ in range(50))
+    assert all(_sum(values) == 6.0 for _ in range(50))  # type: ignore[no-untyped-call]
     assert sys.getrefcount(values) == holders
     with pytest.raises(NumbaError, match="zeros"):
-        _fresh(values)
+        _fresh(values)  # type: ignore[no-untyped-call]

@@ -13,7 +13,7 @@ CASH, SHARES, RESTS, FIRST, SENT, WITHDRAWN, DEALT, TRADED = range(8)
 # observation (value), volume at the last quotes (makers), row of ``mids`` (momentum); bought volume at the last quotes
 KIND, DRAWN, LATENCY, SEEN, SEEN_BOUGHT = range(8, 13)
 ACCOUNT_COLUMNS = 13
-# cells of ``count``: orders resting, events, trades, quantity traded, cancellations, crossed books seen, flag of a full
+# cells of ``counts``: orders resting, events, trades, quantity traded, cancellations, crossed books seen, flag of a full
 # book, the last mid price times two, events logged; items waiting, items ever entered, rows of ``later`` in use;
 # nanoseconds passed; quantity traded that the incoming order bought
 RESTING, EVENTS, DEALS, VOLUME, CANCELLED, CROSSED, FULL, LAST_MID2, LOGGED = range(9)
@@ -44,5 +44,5 @@ class Market(NamedTuple):
     heap: IntArray  # [H, 3] see agenda
     later: IntArray  # [H, 6] orders and cancellations under way
     sent: IntArray  # [S, 5] workspace: what a trader sends at one decision
-    count: IntArray  # [14]
+    counts: IntArray  # [14] see the cells above
     log: IntArray  # [E, 5] events of the book, if they are kept

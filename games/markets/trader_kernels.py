@@ -245,7 +245,7 @@ def enter(market, par, key):  # type: ignore[no-untyped-def]
             word = four(key, np.int64(0), i, _FIRST)[3]
             accounts[i, DRAWN] = 1
             time = _noise_time(par, time, word) if kind == NOISE else _next(par, kind, time, word)
-        push(market.heap, market.count, time, -1 - i)
+        push(market.heap, market.counts, time, -1 - i)
 
 
 @kernel(counted=False, forceinline=True)
@@ -346,7 +346,7 @@ def run(market, par, oracle, law, key, first, steps, length, rows):  # type: ign
         rows: float64 [steps, 5]: mid price (last known, else 0), spread (-1 without quotes), fundamental value, volume so
             far, events so far.
     """
-    count, top, edge = market.count, market.top, market.ticks.shape[0]
+    count, top, edge = market.counts, market.top, market.ticks.shape[0]
     for p in range(steps):
         end = (first + p) * length
         process(market, par, oracle, law, key, end)

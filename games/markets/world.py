@@ -58,6 +58,7 @@ class OrderMarket:
     column_names: ClassVar[tuple[str, ...]] = ("kind", "cash", "shares", "orders", "profit")
     table_names: ClassVar[tuple[str, ...]] = ("depth",)
     kinds: ClassVar[tuple[str, ...]] = kernels.KINDS
+    _market: Market
 
     def __init__(self, settings: OrderMarketSettings | None = None, *, outside: int = 0) -> None:
         if outside < 0:
@@ -75,14 +76,14 @@ class OrderMarket:
     @property
     def clock(self) -> int:
         """Nanoseconds passed, the time of orders from outside."""
-        return int(self._market.count[cells.CLOCK])
+        return int(self._market.counts[cells.CLOCK])
 
     @property
     def tally(self) -> dict[str, int]:
         """Counts so far: events, trades, volume, cancelled, resting, crossed (books seen with bid at or above ask)."""
         names = {"events": cells.EVENTS, "trades": cells.DEALS, "volume": cells.VOLUME, "cancelled": cells.CANCELLED,
                  "resting": cells.RESTING, "crossed": cells.CROSSED}  # fmt: skip
-        return {name: int(self._market.count[k]) for name, k in names.items()}
+        return {name: int(self._market.counts[k]) for name, k in names.items()}
 
     @property
     def kind_tally(self) -> dict[str, dict[str, int]]:
@@ -107,11 +108,11 @@ class OrderMarket:
         """Log the next ``count`` events of the book as rows of ``OrderBook.submit`` (for tests and replays)."""
         self._log = _whole((count, 5))
         self._market = self._market._replace(log=self._log)
-        self._market.count[cells.LOGGED] = 0
+        self._market.counts[cells.LOGGED] = 0
 
     def events(self) -> IntArray:
         """Return the events logged, int64 [E, 5]."""
-        return self._log[: int(self._market.count[cells.LOGGED])].copy()
+        return self._log[: int(self._market.counts[cells.LOGGED])].copy()
 
     def reset(self, seeds: SeedTree) -> None:
         """Begin the first session.
@@ -151,7 +152,7 @@ class OrderMarket:
             orders=_whole((slots, book.ORDER_COLUMNS)), ticks=empty, top=np.array([-1, ticks, 0, 0]),
             trades=_whole((slots + 1, 6)), free=np.arange(slots), accounts=accounts, belief=belief,
             mids=_whole((s.momentum, cells.PRICES + cells.LONG)), heap=_whole((waiting, 3)), later=later,
-            sent=_whole((2 * s.levels + 1, 5)), count=_whole(cells.COUNTS), log=self._log,
+            sent=_whole((2 * s.levels + 1, 5)), counts=_whole(cells.COUNTS), log=self._log,
         )  # fmt: skip
         return rng.exponential(1.0 / s.shock_rate) if s.shock_rate > 0.0 else np.inf
 
@@ -267,14 +268,14 @@ class OrderMarket:
                 else f"account {trader} is not outside; build the market with outside=1 or more"
             )
         now, late = self.clock, int(m.accounts[trader, cells.LATENCY])
-        agenda.hold(m.heap, m.later, m.count, now + late, what, trader, side, tick, amount)
+        agenda.hold(m.heap, m.later, m.counts, now + late, what, trader, side, tick, amount)
         if late == 0:  # at once, after what else happens in this nanosecond
             kernels.process(m, self._parameters(), self._oracle, self._law(), self._key, now + 1)
-            m.count[cells.CLOCK] = now
+            m.counts[cells.CLOCK] = now
         self._demand_room()
 
     def _demand_room(self) -> None:
-        if self._market.count[cells.FULL]:
+        if self._market.counts[cells.FULL]:
             raise InvalidValue(
                 f"the book is full: {self.settings.capacity} orders rest after {self.tally['events']:,} events; "
                 "raise capacity"

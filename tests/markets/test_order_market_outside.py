@@ -21,7 +21,7 @@ def market(outside: int, seed: int = 3, **change: Any) -> OrderMarket:
 
 
 @pytest.mark.parametrize("change", [{}, {"latency": 0.3}])
-def test_idle_accounts_change_nothing(change: dict[str, float]) -> None:
+def test_idle_accounts_change_nothing(change: dict[str, Any]) -> None:
     plain, other = market(0, **change), market(3, **change)
     for world in (plain, other):
         world.run(1, 200)
