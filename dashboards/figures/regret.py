@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
 from equilibria.dashboards.figures import lines
 from equilibria.dashboards.look import SHADES, Mode
+from equilibria.sim.analysis.colours import Colour
 from equilibria.sim.analysis.thinning import Curve
 from equilibria.sim.types import FloatArray, IntArray
 
@@ -37,7 +38,14 @@ def log_slope(unit: IntArray | FloatArray, value: FloatArray, *, decades: float 
     return float(((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum())
 
 
-def regret(series: Sequence[Curve], *, x_label: str, y_label: str, mode: Mode = "light") -> go.Figure:
+def regret(
+    series: Sequence[Curve],
+    *,
+    x_label: str,
+    y_label: str,
+    mode: Mode = "light",
+    palette: Mapping[str, Colour] | None = None,
+) -> go.Figure:
     """Draw cumulative regret on log-log axes beside lines of slope 1/2 and 1.
 
     Args:
@@ -45,8 +53,9 @@ def regret(series: Sequence[Curve], *, x_label: str, y_label: str, mode: Mode = 
         x_label: Unit of progress.
         y_label: Regret and its unit.
         mode: Light or dark.
+        palette: Colour by name; chosen by the names of the curves when absent.
     """
-    figure = lines.curves(series, x_label=x_label, y_label=y_label, log=True, log_x=True, mode=mode)
+    figure = lines.curves(series, x_label=x_label, y_label=y_label, log=True, log_x=True, mode=mode, palette=palette)
     last = max((int(c.unit[-1]) for c in series if len(c)), default=0)
     tops = [c.mean[c.unit > 0].max(initial=0.0) for c in series]
     lows = [c.mean[(c.unit > 0) & (c.mean > 0)].min(initial=np.inf) for c in series]

@@ -13,6 +13,7 @@ import streamlit as st
 from equilibria.dashboards import reader
 from equilibria.dashboards.figures import bars, lines, scatter
 from equilibria.dashboards.figures.regret import log_slope, regret
+from equilibria.dashboards.look import colours
 from equilibria.dashboards.page import Context
 from equilibria.dashboards.views.groups import Groups, interval_rows, settings_of_game
 from equilibria.dashboards.widgets import curve_rows, show_figure, show_table
@@ -66,10 +67,12 @@ def _regret(context: Context, groups: Groups, metric: str) -> bool:
     named = [
         replace(c, name=f"{c.name} (slope {np.mean(slopes[c.name]):.2f})") if slopes.get(c.name) else c for c in curves
     ]
+    hues = colours(c.name for c in curves)  # a setting keeps its colour when its slope stands beside its name
+    palette = {n.name: hues[c.name] for n, c in zip(named, curves, strict=True)}
     unit = "generation" if metric == REGRETS[1] else _unit(groups.first)
     about = metric_facts(groups.first, metric)
     show_figure(
-        regret(named, x_label=unit, y_label=about.label, mode=context.mode),
+        regret(named, x_label=unit, y_label=about.label, mode=context.mode, palette=palette),
         name=metric,
         caption="Regret so far on log-log axes: a power law is a straight line. The slope in the legend is that of the "
         f"last decade of {unit}s; 1 is a learner that never improves, 1/2 the rate of good bandits, below it regret "
