@@ -201,6 +201,22 @@ def test_decentralised_copy_equals_the_policy_without_edges() -> None:
     assert set(first.extras) == set(busy.extras) == {"dag_edges"}
 
 
+@pytest.mark.parametrize("kind", [{"dag": "line"}, {"dag": "learned", "order": "plackett_luce"}, {"dag": "empty"}])
+def test_agents_without_parents_may_draw_in_greedy_play(kind: dict[str, Any]) -> None:
+    """They draw by their chances; all others play the likeliest answer to what was drawn."""
+    policy = policy_of({**kind, "greedy_roots": "draw"})
+    obs = torch.randn(1, 3, 4, generator=generator(4)).expand(4000, -1, -1)
+    with torch.inference_mode():
+        sampled = policy.graphs(obs)
+        roots = ~sampled.graph.bool().any(dim=-2)
+        moves = policy.act(obs, None, {}, generator(5), greedy=True).actions
+        heads = policy.conditionals(obs, moves, None, sampled).log_probs
+    assert torch.equal(moves[~roots], heads.argmax(dim=-1)[~roots])
+    for agent in torch.nonzero(roots[0]).flatten().tolist():
+        shares = torch.bincount(moves[:, agent], minlength=3) / 4000
+        torch.testing.assert_close(shares, heads[0, agent].exp(), atol=0.04, rtol=0)
+
+
 def test_worlds_draw_the_same_noise_in_any_batch() -> None:
     policy = policy_of({"dag": "learned"})
     obs = torch.randn(33, 3, 4, generator=generator(4))

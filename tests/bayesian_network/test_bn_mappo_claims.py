@@ -16,6 +16,8 @@ from scipy.stats import sem, t
 from equilibria.agents.bayesian_network.deep.exact import coordination_ratio
 from equilibria.agents.bayesian_network.deep.learner import BNMAPPO
 from equilibria.agents.bayesian_network.deep.settings import BNMAPPOSettings
+from equilibria.agents.learning.players import FrozenPlayer
+from equilibria.agents.learning.rollout import evaluate_returns
 from equilibria.games.vector.aloha import Aloha
 from equilibria.games.vector.base import VectorWorld
 from equilibria.games.vector.coordination import CoordinationWorld
@@ -24,13 +26,21 @@ from equilibria.sim.scenario import load_plan
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import FloatArray
 
+CEILING = 6.2
+"""Return of the best static set of senders, which no policy without edges is known to exceed."""
+
+
+def untrained(world: VectorWorld, scenario: str, seed: int, **changes: Any) -> BNMAPPO:
+    """Return a learner with the settings and the budget of a shipped scenario."""
+    plan = load_plan(scenario)
+    settings = BNMAPPOSettings.model_validate({**plan.resolved["agents"][0]["params"], **changes})
+    return BNMAPPO(world, settings, seeds=SeedTree(seed), budget=plan.budget)
+
 
 def trained(world: VectorWorld, scenario: str, seed: int, **changes: Any) -> BNMAPPO:
     """Train with the settings and the budget of a shipped scenario."""
-    plan = load_plan(scenario)
-    settings = BNMAPPOSettings.model_validate({**plan.resolved["agents"][0]["params"], **changes})
-    solver = BNMAPPO(world, settings, seeds=SeedTree(seed), budget=plan.budget)
-    solver.step(plan.budget)
+    solver = untrained(world, scenario, seed, **changes)
+    solver.step(solver.budget)
     return solver
 
 
@@ -71,7 +81,7 @@ def test_without_edges_some_run_keeps_all_ones() -> None:
 
 
 def returns(dag: str, seeds: Iterable[int], **changes: Any) -> FloatArray:
-    """Returns of the seeds' policies, 2,000 episodes each: row 0 as trained, row 1 with the likeliest actions."""
+    """Returns of the seeds' policies, 2,000 episodes each: row 0 as trained, row 1 likeliest answers to drawn coins."""
     found = []
     for seed in seeds:
         solver = trained(Aloha(), "bn_mappo_aloha", seed, dag=dag, **changes)
@@ -89,14 +99,41 @@ def coin(solver: BNMAPPO) -> float:
 
 @pytest.mark.slow
 def test_edges_take_turns_on_the_aloha_channel() -> None:
-    """About three minutes.  One static set of senders is worth 6.2, central greedy play 9.7."""
-    sampled, greedy = returns("full", range(300, 305))
-    assert sampled.mean() >= 8.0
-    assert np.median(greedy) >= 6.0  # a coin of agent 0 below one half leaves one static set: 6.2
+    """About two minutes.  One static set of senders is worth 6.2, central greedy play 9.7."""
+    sampled, greedy = returns("full", range(600, 605))
+    assert lower_end(sampled) >= 8.5
+    assert greedy.min() >= 8.5  # with greedy_roots: likeliest a coin of agent 0 below one half leaves a static set, 6.2
 
 
 @pytest.mark.slow
-def test_without_edges_one_static_set_sends_on_the_aloha_channel() -> None:
-    """About a minute, with and without the curriculum on losses."""
-    for changes in ({}, {"loss_scale": None}):
-        assert returns("empty", range(300, 302), **changes).max() <= 6.4
+def test_without_edges_the_best_static_set_sends_on_the_aloha_channel() -> None:
+    """About a minute.  Agents that see only their own queue have a ceiling of 6.2 (see test_aloha_ceiling)."""
+    sampled, greedy = returns("empty", range(600, 605))
+    assert np.median(sampled) >= 6.0
+    assert sampled.min() >= 0.95 * CEILING
+    assert max(sampled.max(), greedy.max()) <= CEILING + 0.05  # 2,000 episodes: the standard error is .01
+
+
+@pytest.mark.slow
+def test_annealing_is_what_finds_the_best_static_set() -> None:
+    """About half a minute.  With a small bonus from the start two of three development seeds keep four senders."""
+    assert returns("empty", range(500, 503), entropy_weight=0.01, entropy_schedule=None).min() < 5.2
+
+
+@pytest.mark.slow
+def test_agents_that_lose_their_edges_settle_anew_on_the_aloha_channel() -> None:
+    """About two minutes.  The density follows its target, and what is left comes close to the best without edges."""
+    for seed in (600, 601):
+        solver = untrained(Aloha(), "bn_mappo_sparsity_aloha", seed)
+        solver.step(96)  # the target falls from here on
+        before = solver.evaluate(2000, SeedTree(99))[:, 0].mean()
+        solver.step(144)
+        found = solver.history()
+        gap = found["dag_density"] - found["dag_density_target"]
+        alone = FrozenPlayer(solver.actor.decentralised(), 7)
+        after = evaluate_returns(solver.game, {tuple(range(10)): alone}, episodes=2000, key=5)[:, 0].mean()
+        print(f"sparsity {seed}: {before:.2f}, alone {after:.2f}, largest distance {abs(gap).max():.3f}", flush=True)
+        assert before >= 8.0
+        assert after >= 0.95 * CEILING
+        assert all(abs(gap[end - 20 : end].mean()) < 0.1 for end in (60, 120, 180, 240))
+        assert found["dag_density"][-1] < 1e-3

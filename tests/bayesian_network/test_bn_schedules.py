@@ -11,6 +11,7 @@ import torch
 from equilibria.agents.bayesian_network.deep.learner import BNMAPPO
 from equilibria.agents.bayesian_network.deep.sampler import DagSampler
 from equilibria.agents.bayesian_network.deep.settings import (
+    AgainSettings,
     BNMAPPOSettings,
     EntropySettings,
     LossScaleSettings,
@@ -81,11 +82,11 @@ def test_entropy_weight_falls_late() -> None:
 
 def test_schedules_start_over() -> None:
     """The first value is back at ``at``, and the last one at the second end; before, nothing differs."""
-    plan = EntropySettings(begin=0.1, end=0.3, last=0.01, again={"at": 0.4, "begin": 0.6, "end": 0.8})
+    plan = EntropySettings(begin=0.1, end=0.3, last=0.01, again=AgainSettings(at=0.4, begin=0.6, end=0.8))
     shares = (0, 0.2, 0.3, 0.399, 0.4, 0.6, 0.7, 0.8, 1)
     wanted = [0.21, 0.11, 0.01, 0.01, 0.21, 0.21, 0.11, 0.01, 0.01]
     assert [plan.weight(0.21, p) for p in shares] == pytest.approx(wanted)
-    losses = LossScaleSettings(first=0.01, begin=0, end=0.2, again={"at": 0.5, "begin": 0.5, "end": 1})
+    losses = LossScaleSettings(first=0.01, begin=0, end=0.2, again=AgainSettings(at=0.5, begin=0.5, end=1))
     assert [losses.at(p) for p in (0.1, 0.2, 0.49, 0.5, 0.75, 1)] == pytest.approx([0.1, 1, 1, 0.01, 0.1, 1])
 
 

@@ -44,6 +44,8 @@ class CompiledActing:
         """Draw joint actions, parents first; see ``BNJointPolicy.act``."""
         if mask is not None and not bool(mask.any(dim=-1).all()):
             return self._policy.act(obs, mask, context, generator, greedy=greedy)  # says what is wrong
+        if greedy and self._policy.graph.greedy_roots == "draw":
+            return self._policy.act(obs, mask, context, generator, greedy=greedy)
         step, slots = self._step, self._step.slots
         worlds, agents, entries = obs.shape
         shift = _GREEDY if greedy else draw((worlds, agents, self._policy.actions), generator).numpy()

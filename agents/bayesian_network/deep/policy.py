@@ -135,12 +135,14 @@ class BNJointPolicy(torch.nn.Module):
             mask: bool [B, N, A] available actions, ``None`` for all.
             context: Unused.
             generator: Source of graph and action noise.
-            greedy: Most likely graph and actions instead of draws.
+            greedy: Most likely graph and actions instead of draws; agents without parents draw all the same where
+                the settings say ``greedy_roots: draw``.
 
         Cost: one pass for the own observations; with edges, N small layers after each other.
         """
         own = self.own(self.trunk(obs)[0])
-        shift = None if greedy else draw(tuple(own.shape), generator)
+        coins = greedy and self.graph.greedy_roots == "draw"
+        shift = None if greedy and not coins else draw(tuple(own.shape), generator)
         if not self.connected:
             return _all_at_once(own, mask, shift, {})
         noise: Noise = {}
@@ -153,6 +155,8 @@ class BNJointPolicy(torch.nn.Module):
             edges, order = sampled.graph, sampled.order
             if not bool(edges.any()):
                 return _all_at_once(own + self._alone(), mask, shift, noise)
+        if coins and shift is not None:
+            shift = shift * ~edges.bool().any(dim=-2).unsqueeze(-1)
         if order is None:
             actions, log_prob = self._in_sequence(obs, own, mask, shift, edges)
         else:

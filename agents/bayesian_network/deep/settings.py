@@ -158,6 +158,11 @@ class GraphSettings(Settings):
     )
     subteam_edges: int = Field(default=10, ge=0, description="Largest number of edges of the graph 'subteams'.")
     sparsity: SparsitySettings | None = Field(default=None, description="Schedule of the density of a learned graph.")
+    greedy_roots: Literal["likeliest", "draw"] = Field(
+        default="likeliest",
+        description="What agents without parents do where likeliest actions are asked for; draw: they keep drawing, so "
+        "that a coin which others answer stays a coin.",
+    )
 
     @model_validator(mode="after")
     def _sparsity_needs_learning(self) -> Self:
