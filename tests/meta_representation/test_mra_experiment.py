@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from equilibria.agents.meta_representation.settings import MRASettings
+from equilibria.agents.meta_representation.settings import Attend, MRASettings
 from equilibria.agents.meta_representation.solver import MRA
 from equilibria.games.vector.families import family
-from equilibria.games.vector.particles import ResourceOccupation
+from equilibria.games.vector.particles import ResourceOccupation, TreasureCollection
 from equilibria.sim.seeds import SeedTree
 from equilibria.sim.types import FloatArray
 
@@ -24,10 +24,11 @@ RANDOM = {3: 1.37, 6: 2.45, 9: 3.49}
 pytestmark = pytest.mark.slow
 
 
-def trained(seed: int, train: tuple[int, ...] = TRAINED, **options: Any) -> MRA:
+def trained(seed: int, attend: Attend = "others", **options: Any) -> MRA:
+    """Train on resources, by default with the published attention, over other agents alone."""
     made = MRA(
-        family(ResourceOccupation, train, [n for n in (*TRAINED, *UNSEEN) if n not in train]),
-        MRASettings(evaluation_worlds=400, **options),
+        family(ResourceOccupation, TRAINED, UNSEEN),
+        MRASettings(evaluation_worlds=400, attend=attend, **options),
         seeds=SeedTree(seed),
     )
     made.step(UPDATES)
@@ -106,3 +107,23 @@ def test_without_the_ascent_information_stays_below_that_with_it(histories: list
     found = trained(SEEDS[0], information_steps=0)
     returns([found], 24)
     assert found.history()["information"][-5:].mean() < 0.5 * histories[0][-5:].mean()
+
+
+def test_attending_to_sites_earns_far_more_than_attending_to_others_alone(teams: list[MRA]) -> None:
+    """One run (seed 300); the published form earns 5.3, 6.1 and 6.9 in the mean of five."""
+    ours = [trained(300, attend="entities")]
+    for n, least in ((6, 6.3), (12, 8.0), (24, 9.2)):
+        assert (returns(ours, n) > least).all()
+        assert returns(ours, n).mean() > returns(teams, n).max() + 0.8
+
+
+def test_latents_are_not_behind_a_single_policy_with_24_unseen_collectors() -> None:
+    """An advantage is not asserted: three pairs do not establish one; see docs/solvers/mra.md."""
+    game = family(TreasureCollection, TRAINED, UNSEEN)
+    for seed in (400, 401, 402):
+        found = []
+        for latents in (6, 1):
+            settings = MRASettings(latents=latents, worlds=48, evaluation_worlds=400)
+            found.append(MRA(game, settings, seeds=SeedTree(seed)))
+            found[-1].step(36)
+        assert returns(found[:1], 24) > returns(found[1:], 24) - 0.02
