@@ -67,7 +67,7 @@ def check_rows(rows: torch.Tensor, width: int) -> None:
 
 def sites_of(rows: torch.Tensor) -> torch.Tensor:
     """Return what agents see of the sites, relative place and size, [M, N, L, 3], of rows [M, N, F]."""
-    return rows[..., 4:].unflatten(-1, (-1, 3))
+    return rows[..., 4:].unflatten(-1, (-1, 3))  # type: ignore[no-any-return]
 
 
 class Selector(torch.nn.Module, abc.ABC):

@@ -182,13 +182,15 @@ def test_permuting_sites_permutes_attention_to_them() -> None:
 def test_gradients_through_attended_sites_equal_finite_differences() -> None:
     net = model(latents=3).double()
     rows, z = sample_rows(3, 2).double(), sample_latents(3, 2, latents=3)
-    sites = net.relation.sites
+    sites, values = net.relation.sites, net.policy.sites
     assert sites is not None
-    leaves = [sites.key_out.weight, sites.query_in.weight, sites.query_out.weight, net.policy.sites.layer.weight]
+    assert values is not None
+    leaves = [sites.key_out.weight, sites.query_in.weight, sites.query_out.weight, values.layer.weight]
     shape = torch.randn((2, 3, 32), generator=torch.Generator().manual_seed(5), dtype=torch.float64)
 
     def value() -> torch.Tensor:
-        return (net.policy.sites(rows, sites(rows, z).unsqueeze(2)).squeeze(2) * shape).sum()
+        attended: torch.Tensor = values(rows, sites(rows, z).unsqueeze(2)).squeeze(2)
+        return (attended * shape).sum()
 
     slopes = torch.autograd.grad(value(), leaves)
     step = 1e-6
