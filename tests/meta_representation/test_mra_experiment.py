@@ -117,13 +117,46 @@ def test_attending_to_sites_earns_far_more_than_attending_to_others_alone(teams:
         assert returns(ours, n).mean() > returns(teams, n).max() + 0.8
 
 
-def test_latents_are_not_behind_a_single_policy_with_24_unseen_collectors() -> None:
-    """An advantage is not asserted: four pairs do not establish one; see docs/solvers/mra.md."""
-    game = family(TreasureCollection, TRAINED, UNSEEN)
-    for seed in (400, 401, 402, 403):
-        found = []
-        for latents in (6, 1):
-            settings = MRASettings(latents=latents, worlds=48, evaluation_worlds=400)
-            found.append(MRA(game, settings, seeds=SeedTree(seed)))
-            found[-1].step(36)
-        assert returns(found[:1], 24) > returns(found[1:], 24) - 0.02
+def collector(seed: int, **options: Any) -> MRA:
+    """Train on treasures."""
+    settings = MRASettings(worlds=48, evaluation_worlds=400, **options)
+    made = MRA(family(TreasureCollection, TRAINED, UNSEEN), settings, seeds=SeedTree(seed))
+    made.step(36)
+    return made
+
+
+@pytest.fixture(scope="module")
+def latent_collectors() -> list[MRA]:
+    return [collector(seed) for seed in range(400, 405)]
+
+
+@pytest.fixture(scope="module")
+def single_collectors() -> list[MRA]:
+    return [collector(seed, latents=1) for seed in range(400, 405)]
+
+
+@pytest.mark.parametrize(("steps", "least", "most"), [(0, 0.0, 0.05), (2, 0.1, math.log(5))])
+def test_only_the_ascent_separates_latents_where_relations_learn_from_it_alone(
+    steps: int, least: float, most: float
+) -> None:
+    found = collector(400, information_steps=steps, relation_return=False).history()["information"]
+    assert least <= found[-5:].mean() < most
+
+
+@pytest.mark.parametrize("n", UNSEEN)
+def test_latents_generalise_better_than_a_single_policy_on_treasures(
+    latent_collectors: list[MRA], single_collectors: list[MRA], n: int
+) -> None:
+    low, _ = interval(returns(latent_collectors, n) - returns(single_collectors, n))
+    assert low > 0.0
+
+
+def test_adapting_the_latents_alone_improves_24_unseen_collectors(latent_collectors: list[MRA]) -> None:
+    low, _ = interval(returns(latent_collectors, 24, adapted=True) - returns(latent_collectors, 24))
+    assert low > 0.0
+
+
+def test_adapting_all_networks_improves_24_unseen_collectors(latent_collectors: list[MRA]) -> None:
+    tuned = adapted(latent_collectors, adaptation_relation_rate=0.003, adaptation_policy_rate=0.003)
+    low, _ = interval(returns(tuned, 24, adapted=True) - returns(latent_collectors, 24))
+    assert low > 0.05
