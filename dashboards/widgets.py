@@ -169,7 +169,7 @@ def certificate_box(run: Run) -> float | None:
         st.info(f"Certificate: {plain(certificate_sentence(run))}", icon=":material/verified:")
         return None
     left, right = st.columns([1, 3], vertical_alignment="center")
-    left.metric(str(certificate.get("measure", "distance")), f"{value:.3e}", help=str(certificate.get("unit", "")))
+    left.metric(str(certificate.get("measure", "distance")), f"{value:.4g}", help=str(certificate.get("unit", "")))
     right.info(f"**Certificate.** {plain(certificate_sentence(run))}", icon=":material/verified:")
     return value
 

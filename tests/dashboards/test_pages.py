@@ -181,7 +181,7 @@ def test_the_run_page_shows_the_certificate_and_the_last_value_of_the_run(runs: 
     at = opened("run", runs, {"run": "cfr_kuhn"})
     certificate = open_run(runs / "cfr_kuhn").certificate
     assert certificate is not None
-    assert at.metric[0].value == f"{certificate['value']:.3e}"
+    assert at.metric[0].value == f"{certificate['value']:.4g}"
     chart = next(c for c in charts(at) if c["layout"]["yaxis"].get("type") == "log")
     assert numbers(chart["data"][-1]["y"])[-1] == pytest.approx(certificate["value"], rel=1e-6)
 
